@@ -1,0 +1,71 @@
+// Package pades signs and verifies PDF files by the PAdES baseline profile (ETSI EN
+// 319 142-1). Bytes in, appended bytes out: the original is read through an
+// io.ReaderAt, never held and never touched; what signing adds is one incremental
+// update of a few kilobytes.
+//
+// Signing has two phases with a storable value between them, because the key is
+// remote and a person has to approve: Prepare gives the update with a hole and the
+// digest of the signed attributes; Complete checks the raw value and fills the hole.
+// The package knows no network, database or person.
+package pades
+
+import (
+	"crypto"
+	"crypto/x509"
+	"time"
+)
+
+// Refusal is why a file cannot be signed. The portal shows a sentence for each code.
+type Refusal struct {
+	Code  string // see the Refused… constants
+	Cause error  // for the log
+}
+
+func (r *Refusal) Error() string {
+	if r.Cause != nil {
+		return "pades: " + r.Code + ": " + r.Cause.Error()
+	}
+	return "pades: " + r.Code
+}
+
+func (r *Refusal) Unwrap() error { return r.Cause }
+
+// The codes of a Refusal.
+const (
+	RefusedNotPDF      = "not_pdf"    // no %PDF- header in the first KiB
+	RefusedEmpty       = "empty"      // no bytes
+	RefusedDamaged     = "damaged"    // cannot be read well enough to append to it safely
+	RefusedTruncated   = "truncated"  // the end is missing
+	RefusedPassword    = "password"   // needs a password to open
+	RefusedEncryption  = "encryption" // encrypted in a way we cannot append to
+	RefusedCertified   = "certified"  // certified against any change (DocMDP P=1)
+	RefusedNoPage      = "no_page"
+	RefusedDynamicForm = "dynamic_form" // XFA
+	RefusedTooComplex  = "too_complex"  // a limit was reached: nesting, objects, inflated size
+	RefusedUnsupported = "unsupported"  // valid, but not handled yet; Cause names what
+	RefusedFieldLocked = "field_locked" // the field asked for is signed or locked
+)
+
+// Report is what Inspect finds.
+type Report struct {
+	Version    string // "1.7"
+	Pages      int
+	Signatures int      // fields with a value
+	Certified  int      // DocMDP permission 1–3, 0 when not certified
+	Encrypted  bool     // readable with the empty password
+	Notices    []string // codes worth a warning: "javascript", "launch", "embedded_files", "hidden_layers", "form_fields", "xfa", "header_junk", "need_appearances", "open_action", "usage_rights", "encrypted"
+}
+
+// Options of Prepare.
+type Options struct {
+	Chain       []*x509.Certificate // leaf first; the leaf must be there
+	Hash        crypto.Hash         // SHA-256, 384 or 512; zero is SHA-256
+	SignAlgo    string              // OID of the signature algorithm as the CSC service will be asked: 1.2.840.113549.1.1.11/.12/.13, .10 (PSS), 1.2.840.10045.4.3.2/.3/.4, or 1.2.840.113549.1.1.1
+	Time        time.Time           // for /M: the claimed signing time
+	Name        string              // /Name, optional
+	Reason      string              // /Reason, optional
+	Location    string              // /Location, optional
+	Field       string              // field to fill, or the name of a new one; empty: the next free "SignatureN"
+	Timestamped bool                // leave room for a timestamp token
+	State       []byte              // SHA-256 state after all bytes of the file (encoding.BinaryMarshaler); nil: the file is read
+}

@@ -1,0 +1,65 @@
+package pades
+
+import (
+	"crypto/x509"
+	"time"
+)
+
+// Indication is the main result of ETSI EN 319 102-1, clause 5.1.3.
+type Indication string
+
+// The indications. Never a boolean: Indeterminate means "cannot tell" and is not good.
+const (
+	TotalPassed   Indication = "TOTAL-PASSED"
+	TotalFailed   Indication = "TOTAL-FAILED"
+	Indeterminate Indication = "INDETERMINATE"
+	// NoSignature is ours: the file carries none.
+	NoSignature Indication = "NO-SIGNATURE"
+)
+
+// Result is the outcome for a whole file: each signature, and the worst as the headline.
+type Result struct {
+	Indication Indication
+	Signatures []SignatureResult
+	Size       int64  // bytes of the file
+	SHA256     []byte // of the file as given
+	Pages      int
+	Original   []byte // SHA-256 of the bytes before the first signature's increment, when there is one and it can be told
+}
+
+// SignatureResult is the outcome for one signature or document timestamp.
+type SignatureResult struct {
+	Field         string // full field name
+	Type          string // "signature" or "timestamp"
+	Indication    Indication
+	SubIndication string  // EN 319 102-1 clause 5.1.4, e.g. "HASH_FAILURE", "NO_CERTIFICATE_CHAIN_FOUND"; empty when passed
+	Explanation   string  // one plain English sentence: why it is not passed
+	Checks        []Check // in the order a person would ask
+
+	SignerName   string // common name of the certificate
+	Organization string
+	Issuer       string // common name of the issuer
+	Serial       string // hex
+	Certificate  *x509.Certificate
+	Chain        []*x509.Certificate // leaf first, as built; ends in a trusted root only if trust was found
+
+	Algorithm   string    // "RSA with SHA-256", "ECDSA P-256 with SHA-256"
+	Level       string    // "B-B", "B-T", "B-LT", "B-LTA", or empty when not PAdES baseline
+	ClaimedTime time.Time // from /M, only the signer's clock
+	StampTime   time.Time // from the signature timestamp, zero when there is none
+	StampIssuer string    // common name of the clock service's certificate
+	Digest      []byte    // message digest the signature speaks of
+	Computed    []byte    // digest the file gives
+	Revision    int       // number of the revision it covers, from 1
+	Revisions   int       // of the file
+	CoversAll   bool      // its byte range ends at the end of the file
+	Length      int64     // bytes of the file that it covers, hole included
+}
+
+// Check is one row of a report.
+type Check struct {
+	Name  string // "integrity", "coverage", "changes", "signer", "trust", "revocation", "time", "algorithm", "format"
+	State string // "good", "bad", "unknown", "off"
+	Text  string // bold claim, one plain English sentence
+	More  string // a second sentence, may be empty
+}

@@ -1,0 +1,183 @@
+package signing
+
+import (
+	"context"
+	"crypto"
+	"errors"
+	"io"
+	"time"
+
+	"countersign/audit"
+	"countersign/dtmclient"
+	"countersign/mail"
+	"countersign/people"
+)
+
+// ErrNotFound is answered for a record that is not there, or not there for this actor.
+var ErrNotFound = errors.New("not found")
+
+// ErrConflict is answered when a record was not in the state the change starts from.
+var ErrConflict = errors.New("changed meanwhile")
+
+// ErrLimited is answered when a Limit of the change is reached; nothing was changed.
+var ErrLimited = errors.New("limit reached")
+
+// Job is background work: a struct with ids only. It satisfies River's JobArgs.
+type Job interface{ Kind() string }
+
+// Moved is one row before and after. An empty From inserts; otherwise the row must be
+// in From and at To.Version, and every column is written with Version+1.
+type Moved[S ~string, T any] struct {
+	From S
+	To   T
+}
+
+// Change is what one command does, in one transaction.
+type Change struct {
+	Documents  []Moved[DocumentState, Document]
+	Revisions  []Revision // inserted
+	Ceremonies []Moved[CeremonyState, Ceremony]
+	Signatures []Moved[SignatureState, Signature]
+	Forget     []DocumentID // rows of documents that were never received, deleted
+	Used       string       // credential id whose LastUsed is set
+	Attempts   []Attempt    // inserted
+	Limits     []Limit      // checked first, inside the transaction
+	Entries    []audit.Entry
+	Mail       []mail.Message
+	Jobs       []DueJob
+	Topics     []string
+}
+
+// DueJob is a job and when it may start; zero is at once.
+type DueJob struct {
+	Job Job
+	At  time.Time
+}
+
+// Attempt is something that is counted: a code entered or sent.
+type Attempt struct {
+	Action  string // "otp.try", "otp.send"
+	Subject string // credential id
+	At      time.Time
+}
+
+// Limit refuses a change when Max attempts were made since.
+type Limit struct {
+	Action, Subject string
+	Since           time.Time
+	Max             int
+}
+
+// Store is what this package needs of the database.
+type Store interface {
+	Apply(ctx context.Context, c Change) error
+	// Document by id, of this owner; ErrNotFound for anybody else's.
+	Document(ctx context.Context, owner people.ID, id DocumentID) (Document, error)
+	// Documents lists an owner's, newest first.
+	Documents(ctx context.Context, q DocumentQuery) ([]Document, error)
+	// DocumentCounts counts an owner's by state, each at most 1000.
+	DocumentCounts(ctx context.Context, owner people.ID) (map[DocumentState]int, error)
+	// Usage sums an owner's bytes and files.
+	Usage(ctx context.Context, owner people.ID) (bytes int64, files int, err error)
+	// Revisions of a document, oldest first.
+	Revisions(ctx context.Context, id DocumentID) ([]Revision, error)
+	// Ceremony by id, of this owner; ErrNotFound.
+	Ceremony(ctx context.Context, owner people.ID, id CeremonyID) (Ceremony, error)
+	// Signatures of a ceremony, in the order they were prepared.
+	Signatures(ctx context.Context, id CeremonyID) ([]Signature, error)
+	// Signature by id, for the work that finishes it; ErrNotFound.
+	Signature(ctx context.Context, id SignatureID) (Signature, error)
+	// SignaturesOf a document, oldest first.
+	SignaturesOf(ctx context.Context, id DocumentID) ([]Signature, error)
+	// OpenCeremony is the ceremony with an open preparation of the document; ErrNotFound when there is none.
+	OpenCeremony(ctx context.Context, id DocumentID) (Ceremony, error)
+	// Overdue lists open rows past their deadline, oldest first, at most n of each.
+	Overdue(ctx context.Context, now time.Time, n int) (Overdue, error)
+}
+
+// Overdue are rows that wait past their deadline.
+type Overdue struct {
+	Documents  []Document
+	Ceremonies []Ceremony
+	Signatures []Signature
+}
+
+// DocumentQuery narrows an owner's documents: newest first, keyset-paged by (CreatedAt, ID).
+type DocumentQuery struct {
+	Owner  people.ID
+	States []DocumentState // empty: all but erased and receiving
+	Signed *bool
+	Text   string // part of the name
+	After  string // cursor: DocumentCursor of the last row
+	Limit  int
+}
+
+// Credential is what signing needs to know of the credential that signs.
+type Credential struct {
+	ID     string
+	Name   string // at DTM
+	Person people.ID
+	Usable bool
+	Reason string // code, when not usable
+}
+
+// Credentials finds credentials through the person who asks; identity's service is one, by an adapter in cmd/portal.
+type Credentials interface {
+	// Credential of this person; ErrNotFound for anybody else's.
+	Credential(ctx context.Context, p people.ID, id string) (Credential, error)
+	// Fresh reads the state at DTM again, records what it finds, and answers it.
+	Fresh(ctx context.Context, id string) (Credential, error)
+}
+
+// Remote is what this package needs of the CSC service; *dtmclient.Client is one.
+type Remote interface {
+	CredentialInfo(ctx context.Context, credentialID string) (dtmclient.CredentialInfo, error)
+	SendOTP(ctx context.Context, credentialID, clientData string) error
+	Authorize(ctx context.Context, a dtmclient.Authorization) (dtmclient.SAD, error)
+	SignHash(ctx context.Context, h dtmclient.HashesToSign) ([][]byte, error)
+	// Timestamp asks for an RFC 3161 token over the digest: DER of the TimeStampToken.
+	Timestamp(ctx context.Context, digest []byte, hash crypto.Hash, nonce []byte) ([]byte, error)
+}
+
+// Blobs keeps encrypted bytes; an adapter over package blob in cmd/portal is one.
+type Blobs interface {
+	// NewKey makes a key for a document and wraps it, bound to the document's id.
+	NewKey(document DocumentID) (wrapped []byte, err error)
+	// Create begins a blob under the document's key. Nothing is visible before Commit; Abort drops it.
+	Create(ctx context.Context, document DocumentID, wrapped []byte) (BlobWriter, error)
+	// Open reads a blob at random.
+	Open(ctx context.Context, document DocumentID, wrapped []byte, id string) (BlobReader, error)
+	// Remove deletes a blob; one that is not there is no error.
+	Remove(ctx context.Context, id string) error
+	// Seal and Unseal keep small values (hash states) under the document's key.
+	Seal(document DocumentID, wrapped, plain []byte) ([]byte, error)
+	Unseal(document DocumentID, wrapped, sealed []byte) ([]byte, error)
+	// Free tells the bytes left where blobs are kept; -1 when unknown.
+	Free(ctx context.Context) (int64, error)
+}
+
+// BlobWriter takes the plain bytes of one blob.
+type BlobWriter interface {
+	io.Writer
+	// Commit makes the blob durable and answers its id.
+	Commit() (id string, err error)
+	Abort() error
+}
+
+// BlobReader gives the plain bytes of one blob.
+type BlobReader interface {
+	io.ReaderAt
+	io.Closer
+	Size() int64
+}
+
+// Topics that a change announces and pages listen to.
+
+// CeremonyTopic is announced when a ceremony or one of its signatures changes.
+func CeremonyTopic(id CeremonyID) string { return "ceremony:" + string(id) }
+
+// DocumentTopic is announced when a document changes.
+func DocumentTopic(id DocumentID) string { return "document:" + string(id) }
+
+// PersonTopic is announced when anything a person's home page shows changes.
+func PersonTopic(id people.ID) string { return "person:" + string(id) }
