@@ -22,6 +22,9 @@ var ErrConflict = errors.New("changed meanwhile")
 // ErrLimited is answered when a Limit of the change is reached; nothing was changed.
 var ErrLimited = errors.New("limit reached")
 
+// ErrQuota is answered when a change would take an owner past the Quota it names; nothing was changed.
+var ErrQuota = errors.New("quota reached")
+
 // Job is background work: a struct with ids only. It satisfies River's JobArgs.
 type Job interface{ Kind() string }
 
@@ -36,12 +39,14 @@ type Moved[S ~string, T any] struct {
 type Change struct {
 	Documents  []Moved[DocumentState, Document]
 	Revisions  []Revision // inserted
+	Withdrawn  []Revision // deleted by (Document, Number, Signature): bytes that are never released
 	Ceremonies []Moved[CeremonyState, Ceremony]
 	Signatures []Moved[SignatureState, Signature]
 	Forget     []DocumentID // rows of documents that were never received, deleted
 	Used       string       // credential id whose LastUsed is set
 	Attempts   []Attempt    // inserted
 	Limits     []Limit      // checked first, inside the transaction
+	Quota      *QuotaCheck  // checked last, inside the transaction, with the change already in
 	Entries    []audit.Entry
 	Mail       []mail.Message
 	Jobs       []DueJob
@@ -56,16 +61,28 @@ type DueJob struct {
 
 // Attempt is something that is counted: a code entered or sent.
 type Attempt struct {
-	Action  string // "otp.try", "otp.send"
-	Subject string // credential id
+	Action  string // "otp.try", "otp.back", "otp.send", "document.submit", "ceremony.begin"
+	Subject string // credential id, or the person's
 	At      time.Time
 }
 
-// Limit refuses a change when Max attempts were made since.
+// Limit refuses a change with ErrLimited when Max attempts or more were made at or after Since.
+// Attempts of the action Except are taken off the count: a try that turned out right.
 type Limit struct {
 	Action, Subject string
+	Except          string // empty: nothing is taken off
 	Since           time.Time
 	Max             int
+}
+
+// QuotaCheck refuses a change with ErrQuota when, with it, the owner's documents in the
+// states receiving, checking, ready and quarantined would be more than Files, or their
+// sizes sum to more than Bytes. What waits to be received counts with its declared size, so two
+// uploads at once cannot both take the last place.
+type QuotaCheck struct {
+	Owner people.ID
+	Bytes int64
+	Files int
 }
 
 // Store is what this package needs of the database.
@@ -77,7 +94,9 @@ type Store interface {
 	Documents(ctx context.Context, q DocumentQuery) ([]Document, error)
 	// DocumentCounts counts an owner's by state, each at most 1000.
 	DocumentCounts(ctx context.Context, owner people.ID) (map[DocumentState]int, error)
-	// Usage sums an owner's bytes and files.
+	// Person by id, for the address a mail goes to; ErrNotFound.
+	Person(ctx context.Context, id people.ID) (people.Person, error)
+	// Usage sums an owner's bytes and files, in the states QuotaCheck names.
 	Usage(ctx context.Context, owner people.ID) (bytes int64, files int, err error)
 	// Revisions of a document, oldest first.
 	Revisions(ctx context.Context, id DocumentID) ([]Revision, error)
@@ -90,6 +109,8 @@ type Store interface {
 	// SignaturesOf a document, oldest first.
 	SignaturesOf(ctx context.Context, id DocumentID) ([]Signature, error)
 	// OpenCeremony is the ceremony with an open preparation of the document; ErrNotFound when there is none.
+	// A preparation is open while its signature is prepared, intended, signed or assembled, and a unique
+	// index keeps it to one for each document: a second one makes Apply answer ErrConflict.
 	OpenCeremony(ctx context.Context, id DocumentID) (Ceremony, error)
 	// Overdue lists open rows past their deadline, oldest first, at most n of each.
 	Overdue(ctx context.Context, now time.Time, n int) (Overdue, error)
