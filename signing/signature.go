@@ -15,7 +15,8 @@ type Signature struct {
 	Ceremony    CeremonyID
 	Document    DocumentID
 	Owner       people.ID
-	Base        int // revision that is signed
+	Field       string // name of the signature field, once prepared
+	Base        int    // revision that is signed
 	State       SignatureState
 	Reason      string
 	Digest      []byte // what signHash signs: the digest of the signed attributes

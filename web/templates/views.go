@@ -157,6 +157,7 @@ type Ceremony struct {
 	ResendIn    int                    // seconds until a new code can be asked for
 	Destination string                 // masked, where the code went; empty when DTM does not say
 	Failed      Problem                // on "failed"
+	Problem     *Problem               // above the form: DTM did not answer, a limit was reached …
 	Result      *pades.SignatureResult // on "result": this signature, checked
 	Download    string                 // path
 }
