@@ -1,0 +1,270 @@
+package cms
+
+import (
+	"bytes"
+	"crypto"
+	"crypto/rsa"
+	"crypto/sha1" // only for the old ESS attribute, where the signature itself binds the certificate
+	"crypto/subtle"
+	"crypto/x509"
+	"encoding/asn1"
+
+	"golang.org/x/crypto/cryptobyte"
+	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
+)
+
+// Verified is what a good signature says.
+type Verified struct {
+	Certificate *x509.Certificate
+	Algorithm   Algorithm
+	Digest      []byte // of the content
+	ESS         int    // 1 or 2: which signing-certificate attribute binds the certificate; 0: none
+}
+
+// One gives the only signer. PDF and RFC 3161 allow exactly one.
+func (sd *SignedData) One() (*Signer, error) {
+	if len(sd.Signers) != 1 {
+		return nil, fail(Malformed, "the signature has %d signers, where exactly one is allowed", len(sd.Signers))
+	}
+	return sd.Signers[0], nil
+}
+
+// Hash is the digest algorithm of the signer, which the caller hashes the content with.
+// SHA-1 and MD5 give an error of kind Weak.
+func (s *Signer) Hash() (crypto.Hash, error) { return HashOf(s.digestAlg.oid) }
+
+// MessageDigest is the digest the signature speaks of.
+func (s *Signer) MessageDigest() ([]byte, error) {
+	raw, err := s.single(OIDMessageDigest, "message digest")
+	if err != nil {
+		return nil, err
+	}
+	var digest cryptobyte.String
+	in := cryptobyte.String(raw)
+	if !in.ReadASN1(&digest, cbasn1.OCTET_STRING) || !in.Empty() {
+		return nil, fail(Malformed, "the message digest cannot be read")
+	}
+	return digest, nil
+}
+
+// Token is the signature timestamp token, nil when there is none. Several are an error.
+func (s *Signer) Token() ([]byte, error) {
+	var found []byte
+	for _, a := range s.Unsigned {
+		if !a.OID.Equal(OIDTimeStampToken) {
+			continue
+		}
+		if found != nil || len(a.Values) != 1 {
+			return nil, fail(Malformed, "the signature has more than one timestamp")
+		}
+		found = a.Values[0]
+	}
+	return found, nil
+}
+
+// Certificate is the signer's certificate.
+func (sd *SignedData) Certificate(s *Signer) (*x509.Certificate, error) {
+	for _, c := range sd.Certificates {
+		if s.keyID != nil && bytes.Equal(c.SubjectKeyId, s.keyID) ||
+			s.serial != nil && c.SerialNumber.Cmp(s.serial) == 0 && bytes.Equal(c.RawIssuer, s.issuer) {
+			return c, nil
+		}
+	}
+	return nil, fail(NoSigner, "the signer's certificate is not in the signature")
+}
+
+// Verify checks one signer over content with the given digest (made with s.Hash): content
+// type, message digest, the certificate's binding (if there is an ESS attribute; the caller
+// decides whether it must be), the algorithms, and the value. Signed attributes must be there.
+func (sd *SignedData) Verify(s *Signer, digest []byte) (Verified, error) {
+	var v Verified
+	if s.Signed == nil {
+		return v, fail(Malformed, "the signature has no signed attributes")
+	}
+	h, err := s.Hash()
+	if err != nil {
+		return v, err
+	}
+	if err := sd.checkContentType(s); err != nil {
+		return v, err
+	}
+	claimed, err := s.MessageDigest()
+	if err != nil {
+		return v, err
+	}
+	cert, err := sd.Certificate(s)
+	if err != nil {
+		return v, err
+	}
+	v.Certificate, v.Digest = cert, claimed
+	if subtle.ConstantTimeCompare(claimed, digest) != 1 {
+		return v, fail(Digest, "the bytes are not the ones that were signed")
+	}
+	if v.Algorithm, err = s.algorithm(h, cert.PublicKey); err != nil {
+		return v, err
+	}
+	if err := checkKey(cert.PublicKey); err != nil {
+		return v, err
+	}
+	if v.ESS, err = s.checkESS(cert); err != nil {
+		return v, err
+	}
+	if err := s.checkProtection(); err != nil {
+		return v, err
+	}
+	sum := h.New()
+	sum.Write(s.signed)
+	if !v.Algorithm.verify(cert.PublicKey, sum.Sum(nil), s.Value) {
+		return v, fail(Signature, "the signature value does not fit the certificate")
+	}
+	return v, nil
+}
+
+func (sd *SignedData) checkContentType(s *Signer) error {
+	raw, err := s.single(OIDContentType, "content type")
+	if err != nil {
+		return err
+	}
+	var oid asn1.ObjectIdentifier
+	in := cryptobyte.String(raw)
+	if !in.ReadASN1ObjectIdentifier(&oid) || !in.Empty() || !oid.Equal(sd.ContentType) {
+		return fail(Malformed, "the signed content type is another one than the structure's")
+	}
+	return nil
+}
+
+// algorithm reads the signature algorithm, which must agree with the digest algorithm.
+func (s *Signer) algorithm(h crypto.Hash, pub crypto.PublicKey) (Algorithm, error) {
+	var a Algorithm
+	switch oid := s.sigAlg.oid; {
+	case oid.Equal(oidRSA):
+		a = Algorithm{Hash: h, Scheme: PKCS1v15}
+	case oid.Equal(oidPSS):
+		got, err := parsePSS(s.sigAlg.params)
+		if err != nil {
+			return a, err
+		}
+		a = got
+	default:
+		got, ok := combined(oid.String())
+		if !ok {
+			return a, unknownAlgorithm(oid.String())
+		}
+		a = got
+	}
+	if a.Hash != h {
+		return a, fail(Malformed, "the signature names two different hashes")
+	}
+	if _, isRSA := pub.(*rsa.PublicKey); isRSA == (a.Scheme == ECDSA) {
+		return a, fail(Malformed, "the signature algorithm does not fit the certificate's key")
+	}
+	return a, nil
+}
+
+// checkESS checks signing-certificate (RFC 2634) and -v2 (RFC 5035): the first entry names
+// the signer's certificate.
+func (s *Signer) checkESS(cert *x509.Certificate) (int, error) {
+	version := 0
+	for _, a := range s.Signed {
+		v := 0
+		switch {
+		case a.OID.Equal(OIDSigningCertificateV2):
+			v = 2
+		case a.OID.Equal(OIDSigningCertificate):
+			v = 1
+		default:
+			continue
+		}
+		if len(a.Values) != 1 {
+			return 0, fail(Malformed, "the signing certificate attribute cannot be read")
+		}
+		if err := checkESSValue(a.Values[0], v, cert); err != nil {
+			return 0, err
+		}
+		version = max(version, v)
+	}
+	return version, nil
+}
+
+func checkESSValue(raw []byte, version int, cert *x509.Certificate) error {
+	bad := fail(Malformed, "the signing certificate attribute cannot be read")
+	in := cryptobyte.String(raw)
+	var seq, certs, id, hash cryptobyte.String
+	if !in.ReadASN1(&seq, cbasn1.SEQUENCE) || !in.Empty() || !seq.ReadASN1(&certs, cbasn1.SEQUENCE) || !certs.ReadASN1(&id, cbasn1.SEQUENCE) {
+		return bad
+	}
+	h := crypto.SHA256
+	if version == 2 && id.PeekASN1Tag(cbasn1.SEQUENCE) {
+		alg, ok := readAlgorithm(&id)
+		if !ok {
+			return bad
+		}
+		var err error
+		if h, err = HashOf(alg.oid); err != nil {
+			return err
+		}
+	}
+	if !id.ReadASN1(&hash, cbasn1.OCTET_STRING) {
+		return bad
+	}
+	var sum []byte
+	if version == 1 {
+		s := sha1.Sum(cert.Raw)
+		sum = s[:]
+	} else {
+		d := h.New()
+		d.Write(cert.Raw)
+		sum = d.Sum(nil)
+	}
+	if !bytes.Equal(sum, hash) {
+		return fail(Signature, "the signature was made for another certificate")
+	}
+	// issuerSerial is only a hint beside the hash (RFC 5035, 4).
+	return nil
+}
+
+// checkProtection checks the algorithm protection attribute (RFC 6211) when present.
+func (s *Signer) checkProtection() error {
+	for _, a := range s.Signed {
+		if !a.OID.Equal(OIDAlgorithmProtection) {
+			continue
+		}
+		bad := fail(Malformed, "the protected algorithms are other ones than those used")
+		if len(a.Values) != 1 {
+			return bad
+		}
+		in := cryptobyte.String(a.Values[0])
+		var seq, sig cryptobyte.String
+		if !in.ReadASN1(&seq, cbasn1.SEQUENCE) {
+			return bad
+		}
+		digest, ok := readAlgorithm(&seq)
+		if !ok || !digest.oid.Equal(s.digestAlg.oid) || !seq.ReadASN1(&sig, context(1)) {
+			return bad
+		}
+		// IMPLICIT [1]: the fields of the identifier without its own tag.
+		var oid asn1.ObjectIdentifier
+		if !sig.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(s.sigAlg.oid) {
+			return bad
+		}
+	}
+	return nil
+}
+
+// single gives the only value of a signed attribute that must occur exactly once.
+func (s *Signer) single(oid asn1.ObjectIdentifier, name string) ([]byte, error) {
+	var found []byte
+	for _, a := range s.Signed {
+		if !a.OID.Equal(oid) {
+			continue
+		}
+		if found != nil || len(a.Values) != 1 {
+			return nil, fail(Malformed, "the %s occurs more than once", name)
+		}
+		found = a.Values[0]
+	}
+	if found == nil {
+		return nil, fail(Malformed, "the %s is missing", name)
+	}
+	return found, nil
+}
