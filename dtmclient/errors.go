@@ -36,6 +36,9 @@ type Error struct {
 	Message    string // the service's own words, bounded, for the log and never for the page as it is
 	RetryAfter time.Duration
 	Cause      error
+
+	lost  bool // the connection failed: for a read, worth another try
+	again bool // refused for its token, and another one can be had
 }
 
 func (e *Error) Error() string {

@@ -16,7 +16,8 @@ type User struct {
 	Phone     string // digits with country code
 	Locale    string // "en_US"
 	Status    string
-	Roles     []string
+	Roles     []string // as DTM has them; a new user gets the signer's role
+	Accounts  []string // ids of the accounts a new user belongs to, at least one
 }
 
 // Validation is DTM's record of an identity check.
@@ -47,7 +48,9 @@ type NewValidation struct {
 	ProfileID string // validation profile
 	Standard  string
 	AccountID string
-	Locale    string
+	// OrganizationID is the organisation the person belongs to, empty when there is none.
+	OrganizationID string
+	Locale         string
 }
 
 // Credential is DTM's record of a certificate with its remote key.
