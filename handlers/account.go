@@ -1,0 +1,45 @@
+package handlers
+
+import (
+	"net/http"
+	"slices"
+
+	"countersign/web/templates"
+)
+
+func (a *App) showAccount(w http.ResponseWriter, r *http.Request) error {
+	view := templates.Account{Page: a.pageFor(r, "Your account", "account")}
+	sessions, err := a.Auth.Sessions(r.Context(), personOf(r).ID)
+	if err != nil {
+		return err
+	}
+	current, _ := a.Auth.FromRequest(r)
+	for _, s := range sessions {
+		view.Sessions = append(view.Sessions, templates.SessionRow{ID: s.ID, Started: s.CreatedAt, Seen: s.SeenAt, Ends: s.ExpiresAt,
+			Agent: cut(s.Agent, 200), Address: s.Address, Current: current != nil && s.ID == current.ID})
+	}
+	a.clearFlash(w, r)
+	return a.page(w, r, http.StatusOK, templates.AccountPage(view))
+}
+
+func (a *App) saveAccount(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return err
+	}
+	language, scheme := r.PostForm.Get("language"), r.PostForm.Get("scheme")
+	if !slices.Contains([]string{"", "en", "de"}, language) || !slices.Contains([]string{"", "light", "dark"}, scheme) {
+		return &problem{status: http.StatusUnprocessableEntity, title: "That could not be saved", sentence: "Choose one of the languages and one of the schemes. Nothing was changed."}
+	}
+	if err := a.People.SetLook(r.Context(), personOf(r).ID, language, scheme); err != nil {
+		return err
+	}
+	return a.redirect(w, r, "/account", "saved")
+}
+
+// endSession ends one of the person's own sessions; an id of somebody else's is not found.
+func (a *App) endSession(w http.ResponseWriter, r *http.Request) error {
+	if err := a.Auth.EndSession(r.Context(), actorOf(r), r.PathValue("id")); err != nil {
+		return err
+	}
+	return a.redirect(w, r, "/account", "session-ended")
+}

@@ -1,0 +1,91 @@
+// Package handlers answers HTTP: it reads a request, calls one service, and shows one
+// page. The route table in routes.go is the list of everything there is and who may
+// ask for it; respond.go is the only place that writes answers; live.go keeps open
+// pages up to date. Decisions, states and texts of errors belong to the services.
+package handlers
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/go-chi/httprate"
+
+	"countersign/audit"
+	"countersign/auth"
+	"countersign/identity"
+	"countersign/people"
+	"countersign/signing"
+	"countersign/web/templates"
+)
+
+// Changes tells when a topic was announced; *db.DB is one.
+type Changes interface {
+	// Subscribe answers a channel that gets a value when one of the topics was
+	// announced, until the context ends.
+	Subscribe(ctx context.Context, topics ...string) <-chan string
+}
+
+// Log reads the audit log; db's audit store is one.
+type Log interface {
+	List(ctx context.Context, f audit.Filter) (entries []audit.Entry, next string, err error)
+	Entry(ctx context.Context, id string) (audit.Entry, error)
+	LastCheckpoint(ctx context.Context) (audit.Checkpoint, error)
+}
+
+// People reads persons; db's people store is one.
+type People interface {
+	Person(ctx context.Context, id people.ID) (people.Person, error)
+	// Names answers the display names of those ids that exist.
+	Names(ctx context.Context, ids []people.ID) (map[people.ID]string, error)
+	// SetLook keeps the language and colour scheme a person chose.
+	SetLook(ctx context.Context, id people.ID, language, scheme string) error
+}
+
+// Config is what the pages need. Everything but Demo… and Trusted is required.
+type Config struct {
+	Identity *identity.Service
+	Signing  *signing.Service
+	Auth     *auth.Auth
+	Log      Log
+	People   People
+	Changes  Changes
+	Verify   Verifier
+	Health   Health
+
+	Brand       templates.Brand
+	BaseURL     string                       // scheme://host, as browsers see it
+	Issuer      string                       // origin of the login provider, for the form-action of the policy
+	Hue, Chroma float64                      // of the brand: degrees, and 0 to 0.2
+	MaxBytes    int64                        // of an upload
+	MaxVerify   int64                        // of a file on the public page
+	Trusted     []string                     // prefixes (CIDR) of proxies whose X-Forwarded-For counts
+	Usual       map[identity.Standard]string // how long a check usually takes
+
+	DemoMail  string // address of the simulator's mailbox; empty outside the demo
+	DemoPhone string
+
+	Now    func() time.Time
+	Logger *slog.Logger
+}
+
+// App holds the handlers.
+type App struct {
+	Config
+	log *slog.Logger
+	// stop ends open event streams when the server drains; they would hold Shutdown.
+	stop      context.Context
+	verifying chan struct{}
+	flood     *httprate.RateLimiter
+}
+
+// New makes the application. The context ends its event streams.
+func New(stop context.Context, c Config) *App {
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	return &App{Config: c, log: c.Logger, stop: stop, verifying: make(chan struct{}, 2), flood: httprate.NewRateLimiter(10, time.Minute)}
+}

@@ -1,0 +1,303 @@
+package handlers
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/a-h/templ"
+
+	"countersign/identity"
+	"countersign/pades"
+	"countersign/signing"
+	"countersign/web/templates"
+)
+
+// resendAfter is how long a new code cannot be asked for; signing enforces it.
+const resendAfter = 30 * time.Second
+
+func (a *App) showCeremony(w http.ResponseWriter, r *http.Request) error {
+	view, _, err := a.ceremony(r)
+	if err != nil {
+		return err
+	}
+	a.clearFlash(w, r)
+	return a.page(w, r, http.StatusOK, templates.CeremonyPage(view))
+}
+
+func (a *App) watchCeremony(w http.ResponseWriter, r *http.Request) error {
+	if _, _, err := a.ceremony(r); err != nil {
+		return err
+	}
+	return a.stream(w, r, func(context.Context) (templ.Component, bool, error) {
+		view, changing, err := a.ceremony(r)
+		return templates.CeremonyLive(view), changing, err
+	}, signing.CeremonyTopic(signing.CeremonyID(r.PathValue("id"))))
+}
+
+// ceremony makes the view of whatever step the ceremony is at, and tells whether it
+// can change without the person.
+func (a *App) ceremony(r *http.Request) (view templates.Ceremony, changing bool, err error) {
+	ctx, actor := r.Context(), actorOf(r)
+	id := signing.CeremonyID(r.PathValue("id"))
+	c, signatures, err := a.Signing.Ceremony(ctx, actor, id)
+	if err != nil {
+		return view, false, err
+	}
+	if len(signatures) == 0 {
+		return view, false, notFound
+	}
+	s := signatures[0]
+	document, err := a.Signing.Document(ctx, actor, s.Document)
+	if err != nil {
+		return view, false, err
+	}
+	view.Page = task(a.pageFor(r, "Sign", "documents"), "Leave without signing", "/documents/"+string(s.Document))
+	view.Ceremony, view.Signature = c, s
+	if view.Row, err = a.documentRow(r, document); err != nil {
+		return view, false, err
+	}
+	if view.Credential, err = a.Identity.Credential(ctx, actor, identity.CredentialID(c.Credential)); err != nil {
+		return view, false, err
+	}
+	view.TriesLeft = max(0, signing.TriesPerCeremony-c.Tries)
+	view.Step = stepOf(c, s)
+	switch view.Step {
+	case "check":
+		view.Title = "Checked. Ready for your approval"
+		view.Checks, err = a.preflight(ctx, r, id)
+	case "code":
+		view.Title = "Enter the code we sent you"
+		if !c.CodeSentAt.IsZero() {
+			view.ResendIn = max(0, int(resendAfter.Seconds())-int(a.Now().Sub(c.CodeSentAt).Seconds()))
+		}
+		view.CodeError, view.PINError = factorErrors(c)
+	case "progress":
+		view.Title = "Signing"
+		view.Task = "Leave this page"
+		view.Steps, view.Columns = progress(c, s)
+		changing = true
+	case "result":
+		view.Title = "Signed, and checked"
+		view.Task, view.TaskPath = "To your documents", "/documents"
+		view.Download = "/documents/" + string(s.Document) + "/download"
+		view.Steps, view.Columns = progress(c, s)
+		view.Result, err = a.resultOf(ctx, r, s)
+	case "failed":
+		view.Title = "It was not signed"
+		view.Task, view.TaskPath = "Back to the document", "/documents/"+string(s.Document)
+		view.Failed = failedBecause(c, s)
+		view.Failed.Reference = referenceOf(r)
+		view.Title = view.Failed.Title
+	}
+	if view.Step == "check" || view.Step == "code" || view.Step == "progress" {
+		view.Live = "/ceremonies/" + string(id) + "/live"
+		changing = true
+	}
+	return view, changing, err
+}
+
+func stepOf(c signing.Ceremony, s signing.Signature) string {
+	switch s.State {
+	case signing.SignatureReleased:
+		return "result"
+	case signing.SignatureFailed, signing.SignatureOutcomeUnknown, signing.SignatureExpired, signing.SignatureCancelled:
+		return "failed"
+	case signing.SignatureIntended, signing.SignatureSigned, signing.SignatureAssembled:
+		return "progress"
+	}
+	switch c.State {
+	case signing.CeremonyPrepared:
+		if c.Factor.Sent() {
+			return "check"
+		}
+		return "code" // a PIN, an app's code, or nothing to enter: no code has to be sent
+	case signing.CeremonyCodeSent:
+		return "code"
+	case signing.CeremonyAuthorizing, signing.CeremonyAuthorized, signing.CeremonyUsed:
+		return "progress"
+	}
+	return "failed"
+}
+
+func (a *App) preflight(ctx context.Context, r *http.Request, id signing.CeremonyID) ([]templates.LiveStep, error) {
+	checks, err := a.Signing.Preflight(ctx, actorOf(r), id)
+	var steps []templates.LiveStep
+	for _, c := range checks {
+		step := templates.LiveStep{Step: "done", Text: c.Text}
+		if !c.OK {
+			step.Step = "bad"
+		}
+		steps = append(steps, step)
+	}
+	return steps, err
+}
+
+// progress tells the named steps, and how many of the twelve columns are written.
+func progress(c signing.Ceremony, s signing.Signature) ([]templates.LiveStep, int) {
+	steps := []templates.LiveStep{
+		{Text: "Your approval is checked by DigiCert"},
+		{Text: "What will be signed is written down"},
+		{Text: "Signed with your key, inside DigiCert", At: s.SignedAt},
+		{Text: "Stamped with the time", At: s.StampedAt},
+		{Text: "Put into the document", At: s.AssembledAt},
+		{Text: "Opened again and checked", At: s.ReleasedAt},
+	}
+	done := 0
+	switch s.State {
+	case signing.SignatureIntended:
+		done = 2
+	case signing.SignatureSigned:
+		done = 3
+	case signing.SignatureAssembled:
+		done = 5
+	case signing.SignatureReleased:
+		done = 6
+	default:
+		if c.State == signing.CeremonyAuthorized || c.State == signing.CeremonyUsed {
+			done = 1
+		}
+	}
+	for i := range steps {
+		switch {
+		case i < done:
+			steps[i].Step = "done"
+		case i == done:
+			steps[i].Step, steps[i].At = "now", time.Time{}
+		default:
+			steps[i].Step, steps[i].At = "todo", time.Time{}
+		}
+	}
+	if !s.IntendedAt.IsZero() {
+		steps[0].At, steps[1].At = s.IntendedAt, s.IntendedAt
+	}
+	return steps, 2 * done
+}
+
+func (a *App) resultOf(ctx context.Context, r *http.Request, s signing.Signature) (*pades.SignatureResult, error) {
+	result, err := a.Signing.Check(ctx, actorOf(r), s.Document)
+	if err != nil {
+		return nil, err
+	}
+	for i := range result.Signatures {
+		if result.Signatures[i].Revision == s.Base+1 || i == len(result.Signatures)-1 {
+			if field := result.Signatures[i].Field; s.Field == "" || field == s.Field {
+				return &result.Signatures[i], nil
+			}
+		}
+	}
+	return nil, errors.New("the released signature is not in the stored file")
+}
+
+// factorErrors tells what was wrong with the last try: wrong, expired and locked are
+// three things.
+func factorErrors(c signing.Ceremony) (code, pin string) {
+	switch c.Reason {
+	case "otp_wrong":
+		return "wrong", ""
+	case "otp_expired":
+		return "expired", ""
+	case "otp_locked":
+		return "locked", ""
+	case "pin_wrong":
+		return "", "wrong"
+	case "pin_locked":
+		return "", "locked"
+	}
+	return "", ""
+}
+
+// failedBecause tells what happened, whether anything was signed and who can help.
+func failedBecause(c signing.Ceremony, s signing.Signature) templates.Problem {
+	reason := s.Reason
+	if reason == "" {
+		reason = c.Reason
+	}
+	p := templates.Problem{Title: "Nothing was signed", Sentence: signing.Sentence(reason), Signed: "Nothing was signed.",
+		WayOn: "Start again", WayPath: "/documents/" + string(s.Document) + "/sign"}
+	switch s.State {
+	case signing.SignatureOutcomeUnknown:
+		p.Title = "We do not know whether DigiCert signed"
+		p.Signed = "A signature may exist at DigiCert, but no signed file was made or given out. We never ask twice by ourselves."
+	case signing.SignatureCancelled:
+		p.Title = "You stopped here"
+	case signing.SignatureExpired:
+		p.Title = "The time for this ran out"
+	case signing.SignatureFailed:
+		if len(s.Value) > 0 {
+			p.Title = "The signed file did not pass our check"
+			p.Signed = "DigiCert signed, but the file was not given out."
+		}
+	}
+	return p
+}
+
+func (a *App) sendCode(w http.ResponseWriter, r *http.Request) error {
+	id := signing.CeremonyID(r.PathValue("id"))
+	if _, err := a.Signing.SendCode(r.Context(), actorOf(r), id); err != nil {
+		return a.ceremonyAgain(w, r, err)
+	}
+	return a.redirect(w, r, "/ceremonies/"+string(id), "")
+}
+
+func (a *App) authorize(w http.ResponseWriter, r *http.Request) error {
+	if err := r.ParseForm(); err != nil {
+		return err
+	}
+	factors := signing.Factors{OTP: signing.Secret(r.PostForm.Get("otp")), PIN: signing.Secret(r.PostForm.Get("pin"))}
+	id := signing.CeremonyID(r.PathValue("id"))
+	if _, err := a.Signing.Authorize(r.Context(), actorOf(r), id, factors); err != nil {
+		return a.ceremonyAgain(w, r, err)
+	}
+	return a.redirect(w, r, "/ceremonies/"+string(id), "")
+}
+
+// ceremonyAgain shows the ceremony as it stands now, with what was wrong in its place.
+// Who lost a race against another press sees the winner's page.
+func (a *App) ceremonyAgain(w http.ResponseWriter, r *http.Request, cause error) error {
+	var domain *signing.Error
+	if !errors.As(cause, &domain) || domain.Kind == signing.NotFound || domain.Kind == signing.Forbidden {
+		return cause
+	}
+	status, problem := a.explain(r, cause)
+	if domain.Kind == signing.Conflict {
+		return a.redirect(w, r, "/ceremonies/"+r.PathValue("id"), "")
+	}
+	if status >= 500 {
+		a.log.WarnContext(r.Context(), "signing did not go on", "request", problem.Reference, "cause", cause)
+	}
+	view, _, err := a.ceremony(r)
+	if err != nil {
+		return err
+	}
+	switch domain.Code {
+	case "otp_empty":
+		view.CodeError = "empty"
+	case "otp_format":
+		view.CodeError = "format"
+	case "pin_empty":
+		view.PINError = "empty"
+	case "otp_wrong", "otp_expired", "otp_locked", "pin_wrong", "pin_locked":
+		view.CodeError, view.PINError = factorErrors(signing.Ceremony{Reason: domain.Code})
+	default:
+		problem.Title = "That did not work"
+		view.Problem = &problem
+	}
+	return a.page(w, r, status, templates.CeremonyPage(view))
+}
+
+func (a *App) cancelCeremony(w http.ResponseWriter, r *http.Request) error {
+	id := signing.CeremonyID(r.PathValue("id"))
+	_, signatures, err := a.Signing.Ceremony(r.Context(), actorOf(r), id)
+	if err != nil {
+		return err
+	}
+	if err := a.Signing.Cancel(r.Context(), actorOf(r), id); err != nil {
+		return a.ceremonyAgain(w, r, err)
+	}
+	if len(signatures) == 0 {
+		return a.redirect(w, r, "/documents", "cancelled")
+	}
+	return a.redirect(w, r, "/documents/"+string(signatures[0].Document), "cancelled")
+}

@@ -1,0 +1,207 @@
+package handlers
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+
+	"github.com/a-h/templ"
+
+	"countersign/signing"
+	"countersign/web/templates"
+)
+
+func (a *App) uploadLimits() templates.UploadForm {
+	return templates.UploadForm{MaxBytes: a.MaxBytes, Types: "PDF"}
+}
+
+func (a *App) showDocuments(w http.ResponseWriter, r *http.Request) error {
+	view, err := a.documents(r)
+	if err != nil {
+		return err
+	}
+	a.clearFlash(w, r)
+	return a.page(w, r, http.StatusOK, templates.DocumentsPage(view))
+}
+
+func (a *App) documents(r *http.Request) (templates.Documents, error) {
+	ctx, actor := r.Context(), actorOf(r)
+	view := templates.Documents{Page: a.pageFor(r, "Documents", "documents"), Upload: a.uploadLimits(), Filter: "all"}
+	q := signing.DocumentQuery{Text: cut(r.URL.Query().Get("q"), 200), After: cut(r.URL.Query().Get("after"), 200), Limit: 50}
+	view.Text = q.Text
+	yes, no := true, false
+	switch show := r.URL.Query().Get("show"); show {
+	case "ready":
+		view.Filter, q.States, q.Signed = show, []signing.DocumentState{signing.DocumentReady}, &no
+	case "signed":
+		view.Filter, q.States, q.Signed = show, []signing.DocumentState{signing.DocumentReady}, &yes
+	case "refused":
+		view.Filter, q.States = show, []signing.DocumentState{signing.DocumentRefused, signing.DocumentQuarantined}
+	}
+	rows, next, err := a.Signing.Documents(ctx, actor, q)
+	if err != nil {
+		return view, err
+	}
+	for _, d := range rows {
+		row, err := a.documentRow(r, d)
+		if err != nil {
+			return view, err
+		}
+		view.Rows = append(view.Rows, row)
+	}
+	view.Older = older(r, next)
+	counts, err := a.Signing.DocumentCounts(ctx, actor)
+	if err != nil {
+		return view, err
+	}
+	view.Counts = documentCounts(counts)
+	return view, nil
+}
+
+// documentCounts folds states into the filters of the page.
+func documentCounts(by map[signing.DocumentState]int) map[string]int {
+	counts := map[string]int{}
+	for state, n := range by {
+		switch state {
+		case signing.DocumentErased, signing.DocumentReceiving:
+			continue
+		case signing.DocumentRefused, signing.DocumentQuarantined:
+			counts["refused"] += n
+		}
+		counts["all"] += n
+	}
+	return counts
+}
+
+func (a *App) documentRow(r *http.Request, d signing.Document) (templates.DocumentRow, error) {
+	row := templates.DocumentRow{Document: d, Words: templates.Words(d.SHA256), Indent: templates.IndentLevels(d.SHA256)}
+	signatures, err := a.Signing.Signatures(r.Context(), actorOf(r), d.ID)
+	if err != nil {
+		return row, err
+	}
+	if n := len(signatures); n > 0 {
+		row.Signature = &signatures[n-1]
+	}
+	open, found, err := a.Signing.OpenCeremony(r.Context(), actorOf(r), d.ID)
+	if err != nil {
+		return row, err
+	}
+	if found {
+		row.Open = open.ID
+	}
+	return row, nil
+}
+
+// uploadRaw takes the bytes of one file as the body: the script's way. It answers
+// JSON, since the page stays where it is.
+func (a *App) uploadRaw(w http.ResponseWriter, r *http.Request) error {
+	document, err := a.Signing.Submit(r.Context(), actorOf(r), r.URL.Query().Get("name"), r.ContentLength, r.Body)
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		status, view := a.explain(r, err)
+		status = uploadStatus(status, err)
+		if status >= 500 && status != http.StatusInsufficientStorage {
+			a.log.ErrorContext(r.Context(), "upload failed", "request", view.Reference, "cause", err)
+		}
+		w.WriteHeader(status)
+		return json.NewEncoder(w).Encode(map[string]string{"sentence": templates.Say(a.textContext(r), view.Sentence, argsOf(err)), "reference": view.Reference})
+	}
+	if document.State != signing.DocumentReady {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		return json.NewEncoder(w).Encode(map[string]string{"sentence": templates.Say(a.textContext(r), signing.Sentence(document.Reason), nil), "reference": referenceOf(r)})
+	}
+	w.Header().Set("Location", "/documents/"+string(document.ID))
+	w.WriteHeader(http.StatusCreated)
+	return json.NewEncoder(w).Encode(map[string]string{"location": "/documents/" + string(document.ID)})
+}
+
+func uploadStatus(status int, err error) int {
+	var domain *signing.Error
+	if errors.As(err, &domain) {
+		switch domain.Code {
+		case "too_large":
+			return http.StatusRequestEntityTooLarge
+		case "disk_full", "no_space":
+			return http.StatusInsufficientStorage
+		}
+	}
+	return status
+}
+
+func argsOf(err error) map[string]any {
+	var domain *signing.Error
+	if errors.As(err, &domain) {
+		return domain.Args
+	}
+	return nil
+}
+
+// uploadForm takes the first file of a multipart form, streamed part by part: the way
+// without script. A refusal shows the same page again.
+func (a *App) uploadForm(w http.ResponseWriter, r *http.Request) error {
+	name, body, err := firstFile(r)
+	if err != nil {
+		return a.refuseUpload(w, r, http.StatusUnprocessableEntity, "", "Choose a PDF file first, then send it.")
+	}
+	document, err := a.Signing.Submit(r.Context(), actorOf(r), name, -1, body)
+	if err != nil {
+		status, view := a.explain(r, err)
+		if status = uploadStatus(status, err); status >= 500 && status != http.StatusInsufficientStorage {
+			return err
+		}
+		return a.refuseUpload(w, r, status, name, templates.Say(a.textContext(r), view.Sentence, argsOf(err)))
+	}
+	if document.State != signing.DocumentReady {
+		return a.refuseUpload(w, r, http.StatusUnprocessableEntity, document.Name, templates.Say(a.textContext(r), signing.Sentence(document.Reason), nil))
+	}
+	return a.redirect(w, r, "/documents/"+string(document.ID), "")
+}
+
+func (a *App) refuseUpload(w http.ResponseWriter, r *http.Request, status int, name, sentence string) error {
+	view, err := a.documents(r)
+	if err != nil {
+		return err
+	}
+	view.Upload.Refused, view.Upload.Name = sentence, name
+	return a.page(w, r, status, templates.DocumentsPage(view))
+}
+
+var errNoFile = errors.New("the form has no file")
+
+// firstFile finds the file of an upload form without holding it: at most 20 parts are
+// looked at, and nothing is parsed ahead.
+func firstFile(r *http.Request) (name string, body io.Reader, err error) {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/form-data" {
+		return "", nil, errNoFile
+	}
+	parts, err := r.MultipartReader()
+	if err != nil {
+		return "", nil, errNoFile
+	}
+	for range 20 {
+		part, err := parts.NextPart()
+		if err != nil {
+			return "", nil, errNoFile
+		}
+		if part.FormName() == "file" && part.FileName() != "" {
+			return part.FileName(), part, nil
+		}
+	}
+	return "", nil, errNoFile
+}
+
+func (a *App) watchDocument(w http.ResponseWriter, r *http.Request) error {
+	id := signing.DocumentID(r.PathValue("id"))
+	if _, err := a.Signing.Document(r.Context(), actorOf(r), id); err != nil {
+		return err
+	}
+	return a.stream(w, r, func(context.Context) (templ.Component, bool, error) {
+		view, err := a.document(r, id)
+		return templates.DocumentLive(view), true, err
+	}, signing.DocumentTopic(id))
+}

@@ -1,0 +1,124 @@
+package handlers
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"countersign/auth"
+	"countersign/identity"
+	"countersign/people"
+	"countersign/web/templates"
+)
+
+func personOf(r *http.Request) *people.Person {
+	_, person := auth.FromContext(r.Context())
+	return person
+}
+
+// actorOf makes the actor of a request from its session, never from anything it sends.
+func actorOf(r *http.Request) people.Actor {
+	rec := recordOf(r)
+	actor := people.Actor{Address: rec.address, Agent: cut(r.UserAgent(), 200), Request: rec.reference}
+	if p := personOf(r); p != nil {
+		actor.Person, actor.Roles = p.ID, p.Roles
+	}
+	return actor
+}
+
+// pageFor fills what every page needs.
+func (a *App) pageFor(r *http.Request, title, here string) templates.Page {
+	p := templates.Page{
+		Title: title, Here: here, Person: personOf(r), Brand: a.Brand, Path: r.URL.RequestURI(),
+		Now: a.Now(), Zone: time.Local,
+		Demo: a.DemoMail != "", MailURL: a.DemoMail, PhoneURL: a.DemoPhone,
+	}
+	if flash, ok := flashes[flashOf(r)]; ok {
+		p.Flash = flash.text
+		if flash.undo != "" {
+			p.Undo, p.UndoText = strings.TrimSuffix(r.URL.Path, "/")+flash.undo, flash.undoText
+		}
+	}
+	if p.Person != nil && p.Person.Has(people.Admin) {
+		if counts, err := a.Identity.QueueCounts(r.Context(), actorOf(r)); err == nil {
+			p.Waiting = counts[identity.ValidationAwaitingApproval]
+		}
+	}
+	return p
+}
+
+// task makes a page without a menu, with one named way out.
+func task(p templates.Page, label, path string) templates.Page {
+	p.Task, p.TaskPath = label, path
+	return p
+}
+
+func (a *App) textContext(r *http.Request) context.Context {
+	language := r.Header.Get("Accept-Language")
+	if p := personOf(r); p != nil && p.Language != "" {
+		language = p.Language
+	}
+	return templates.WithLanguage(r.Context(), language)
+}
+
+// flash is one sentence shown once, after a redirect. The cookie holds its name only.
+type flash struct{ text, undo, undoText string }
+
+var flashes = map[string]flash{
+	"approved":        {"Approved. DigiCert is told when the time to undo is over.", "/undo", "Undo"},
+	"undone":          {"The approval is taken back. Nothing was sent to DigiCert.", "", ""},
+	"refused":         {"Refused. The person was told why.", "", ""},
+	"corrected":       {"Sent back. The person was told what to correct.", "", ""},
+	"issued":          {"The credential is being made.", "", ""},
+	"check-cancelled": {"The identity check is cancelled.", "", ""},
+	"suspended":       {"Suspended. It cannot sign until it is resumed.", "", ""},
+	"resumed":         {"Resumed. It can sign again.", "", ""},
+	"revoked":         {"Revoked, for good.", "", ""},
+	"erased":          {"Erased. The fingerprint stays in the audit log.", "", ""},
+	"cancelled":       {"Cancelled. Nothing was signed.", "", ""},
+	"saved":           {"Saved.", "", ""},
+	"session-ended":   {"The session is ended.", "", ""},
+}
+
+const flashCookie = "countersign-flash"
+
+func (a *App) setFlash(w http.ResponseWriter, name string) {
+	http.SetCookie(w, &http.Cookie{Name: flashCookie, Value: name, Path: "/", MaxAge: 60, HttpOnly: true,
+		SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(a.BaseURL, "https://")})
+}
+
+func flashOf(r *http.Request) string {
+	if c, err := r.Cookie(flashCookie); err == nil && r.Method == http.MethodGet {
+		return c.Value
+	}
+	return ""
+}
+
+func (a *App) clearFlash(w http.ResponseWriter, r *http.Request) {
+	if flashOf(r) != "" {
+		http.SetCookie(w, &http.Cookie{Name: flashCookie, Path: "/", MaxAge: -1, HttpOnly: true,
+			SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(a.BaseURL, "https://")})
+	}
+}
+
+func queryEscape(s string) string { return url.QueryEscape(s) }
+
+// cut bounds a text from outside.
+func cut(s string, n int) string {
+	if len(s) > n {
+		return s[:n]
+	}
+	return s
+}
+
+// older makes the path of the next page of a list: the same filter, another cursor.
+func older(r *http.Request, next string) string {
+	if next == "" {
+		return ""
+	}
+	q := r.URL.Query()
+	q.Set("after", next)
+	return r.URL.Path + "?" + q.Encode()
+}

@@ -1,0 +1,163 @@
+package handlers
+
+import (
+	"bytes"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/a-h/templ"
+
+	"countersign/auth"
+	"countersign/identity"
+	"countersign/signing"
+	"countersign/web/templates"
+)
+
+// problem is an error that a handler makes itself.
+type problem struct {
+	status   int
+	title    string
+	sentence string
+	signed   string
+}
+
+func (p *problem) Error() string { return p.sentence }
+
+var (
+	notFound    = &problem{http.StatusNotFound, "There is nothing here", "The address is wrong, or what was here is gone, or it belongs to somebody else.", ""}
+	notYours    = &problem{http.StatusForbidden, "This page is not for this account", "Your account does not have the role this page needs. An admin of your organisation can give it at the login provider.", ""}
+	signInFirst = &problem{http.StatusUnauthorized, "Your session has ended", "Nothing was changed. Sign in again and repeat the last step.", ""}
+	foreignForm = &problem{http.StatusForbidden, "This request came from somewhere else", "Your browser did not say that the request came from this site, so nothing was changed. Go back, reload the page and try again.", ""}
+)
+
+// page renders to a buffer, so that an error never follows half a page.
+func (a *App) page(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {
+	var buffer bytes.Buffer
+	if err := c.Render(a.textContext(r), &buffer); err != nil {
+		return err
+	}
+	h := w.Header()
+	h.Set("Content-Type", "text/html; charset=utf-8")
+	h.Set("Content-Length", strconv.Itoa(buffer.Len()))
+	h.Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(buffer.Bytes()) // the visitor may be gone
+	return nil
+}
+
+// redirect answers 303, with one sentence for the next page when flash names one.
+func (a *App) redirect(w http.ResponseWriter, r *http.Request, to, flash string) error {
+	if flash != "" {
+		a.setFlash(w, flash)
+	}
+	w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(w, r, to, http.StatusSeeOther)
+	return nil
+}
+
+// answer turns a handler that may fail into one that shows why.
+func (a *App) answer(handle func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := handle(w, r); err != nil {
+			a.fail(w, r, err)
+		}
+	})
+}
+
+// fail logs the cause once and shows the sentence and the reference.
+func (a *App) fail(w http.ResponseWriter, r *http.Request, err error) {
+	status, view := a.explain(r, err)
+	if status >= 500 {
+		a.log.ErrorContext(r.Context(), "request failed", slog.String("request", view.Reference), slog.Any("cause", err))
+	} else {
+		a.log.DebugContext(r.Context(), "request refused", slog.String("request", view.Reference), slog.Any("cause", err))
+	}
+	page := a.pageFor(r, view.Title, "")
+	if renderErr := a.page(w, r, status, templates.ProblemPage(page, view)); renderErr != nil {
+		a.log.ErrorContext(r.Context(), "error page failed", slog.Any("cause", renderErr))
+		http.Error(w, "Something went wrong here. Reference "+view.Reference, status)
+	}
+}
+
+// explain sorts an error into a status and what the visitor reads.
+func (a *App) explain(r *http.Request, err error) (int, templates.Problem) {
+	v := templates.Problem{Reference: referenceOf(r), WayOn: "Go to the start page", WayPath: "/"}
+	var own *problem
+	var ofIdentity *identity.Error
+	var ofSigning *signing.Error
+	var ofAuth *auth.Error
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.As(err, &own):
+		v.Status, v.Title, v.Sentence, v.Signed = own.status, own.title, own.sentence, own.signed
+	case errors.Is(err, identity.ErrNotFound), errors.Is(err, signing.ErrNotFound):
+		v.Status, v.Title, v.Sentence = notFound.status, notFound.title, notFound.sentence
+	case errors.As(err, &ofIdentity):
+		v.Status = statusOf(string(ofIdentity.Kind))
+		v.Title, v.Sentence = titleOf(v.Status), ofIdentity.Sentence
+	case errors.As(err, &ofSigning):
+		v.Status = statusOf(string(ofSigning.Kind))
+		v.Title, v.Sentence, v.Signed = titleOf(v.Status), ofSigning.Sentence, ofSigning.Signed
+	case errors.As(err, &ofAuth):
+		v.Status, v.Title, v.Sentence = statusOf(string(ofAuth.Kind)), "Signing in did not work", ofAuth.Sentence
+		v.WayOn, v.WayPath = "Sign in again", "/login"
+	case errors.As(err, &tooLarge):
+		v.Status, v.Title, v.Sentence = http.StatusRequestEntityTooLarge, "That is too large", "The request is larger than this page takes. Nothing was changed."
+	default:
+		v.Status, v.Title, v.Sentence = http.StatusInternalServerError, "Something went wrong here", "It is not your fault. What you did before this page is kept. An admin can find the cause with the reference."
+	}
+	if v.Status == http.StatusNotFound {
+		v.Title, v.Sentence = notFound.title, notFound.sentence // the same words for foreign and for missing
+	}
+	if v.Status == http.StatusUnauthorized {
+		v.WayOn, v.WayPath = "Sign in", "/login"
+	}
+	if person := personOf(r); person != nil && v.Status == http.StatusForbidden {
+		v.Account = person.DisplayName()
+	}
+	return v.Status, v
+}
+
+func statusOf(kind string) int {
+	switch kind {
+	case "not_found":
+		return http.StatusNotFound
+	case "invalid":
+		return http.StatusUnprocessableEntity
+	case "conflict":
+		return http.StatusConflict
+	case "forbidden":
+		return http.StatusForbidden
+	case "limited":
+		return http.StatusTooManyRequests
+	case "remote":
+		return http.StatusBadGateway
+	case "unauthorized":
+		return http.StatusUnauthorized
+	}
+	return http.StatusInternalServerError
+}
+
+func titleOf(status int) string {
+	switch status {
+	case http.StatusUnprocessableEntity:
+		return "That could not be done"
+	case http.StatusConflict:
+		return "This has moved on"
+	case http.StatusForbidden:
+		return notYours.title
+	case http.StatusTooManyRequests:
+		return "Too many tries"
+	case http.StatusBadGateway:
+		return "DigiCert did not answer as it should"
+	}
+	return "Something went wrong here"
+}
+
+// wantsJSON reports whether the upload script asks.
+func wantsJSON(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Accept"), "application/json")
+}

@@ -1,0 +1,130 @@
+package handlers
+
+import (
+	"net/http"
+
+	"countersign/people"
+	"countersign/web/static"
+)
+
+// Who may ask for a route. Nothing is open unless it says anyone.
+type Who string
+
+// The kinds of visitors.
+const (
+	Anyone   Who = "anyone"
+	SignedIn Who = "signed in"
+	Signers  Who = "signers"
+	Admins   Who = "admins"
+	Readers  Who = "admins and auditors"
+)
+
+// roles that satisfy a Who; none means any signed-in person.
+var roles = map[Who][]people.Role{
+	SignedIn: nil,
+	Signers:  {people.Signer},
+	Admins:   {people.Admin},
+	Readers:  {people.Admin, people.Auditor},
+}
+
+// Route is one line of the table.
+type Route struct {
+	Method  string
+	Path    string // of net/http's ServeMux
+	Who     Who
+	Passive bool // does not count as activity of the session: streams and polls
+	handle  func(w http.ResponseWriter, r *http.Request) error
+}
+
+// Routes is everything there is. A test walks it as nobody, as a foreigner and as each role.
+func (a *App) Routes() []Route {
+	return []Route{
+		{"GET", "/{$}", Anyone, false, a.showHome},
+		{"GET", "/live", SignedIn, true, a.watchHome},
+		{"GET", "/login", Anyone, false, a.login},
+		{"GET", "/auth/callback", Anyone, false, a.finishLogin},
+		{"POST", "/auth/backchannel-logout", Anyone, true, a.backchannelLogout},
+		{"POST", "/logout", Anyone, false, a.logout},
+		{"GET", "/signed-out", Anyone, false, a.showSignedOut},
+
+		{"GET", "/verify", Anyone, false, a.showVerify},
+		{"POST", "/verify", Anyone, false, a.verifyFile},
+		{"GET", "/help", Anyone, false, a.showText("help")},
+		{"GET", "/accessibility", Anyone, false, a.showText("accessibility")},
+		{"GET", "/privacy", Anyone, false, a.showText("privacy")},
+		{"GET", "/brand.css", Anyone, true, a.brandSheet},
+
+		{"GET", "/identity-checks/new", Signers, false, a.newCheck},
+		{"POST", "/identity-checks", Signers, false, a.startCheck},
+		{"GET", "/identity-checks/{id}", Signers, false, a.showCheck},
+		{"GET", "/identity-checks/{id}/live", Signers, true, a.watchCheck},
+		{"POST", "/identity-checks/{id}/cancel", Signers, false, a.cancelCheck},
+
+		{"GET", "/review", Admins, false, a.showReview},
+		{"GET", "/review/live", Admins, true, a.watchReview},
+		{"GET", "/review/{id}", Admins, false, a.showCase},
+		{"GET", "/review/{id}/live", Admins, true, a.watchCase},
+		{"POST", "/review/{id}/approve", Admins, false, a.approve},
+		{"POST", "/review/{id}/undo", Admins, false, a.undoApproval},
+		{"POST", "/review/{id}/correct", Admins, false, a.correct},
+		{"POST", "/review/{id}/refuse", Admins, false, a.refuse},
+		{"POST", "/review/{id}/issue", Admins, false, a.issue},
+
+		{"GET", "/credentials", SignedIn, false, a.showCredentials},
+		{"GET", "/credentials/live", SignedIn, true, a.watchCredentials},
+		{"GET", "/credentials/{id}", SignedIn, false, a.showCredential},
+		{"GET", "/credentials/{id}/live", SignedIn, true, a.watchCredential},
+		{"POST", "/credentials/{id}/suspend", SignedIn, false, a.suspend},
+		{"POST", "/credentials/{id}/resume", SignedIn, false, a.resume},
+		{"GET", "/credentials/{id}/revoke", SignedIn, false, a.askRevoke},
+		{"POST", "/credentials/{id}/revoke", SignedIn, false, a.revoke},
+
+		{"GET", "/documents", Signers, false, a.showDocuments},
+		{"POST", "/documents", Signers, false, a.uploadForm},
+		{"PUT", "/documents", Signers, false, a.uploadRaw},
+		{"GET", "/documents/{id}", Signers, false, a.showDocument},
+		{"GET", "/documents/{id}/live", Signers, true, a.watchDocument},
+		{"GET", "/documents/{id}/content", Signers, false, a.content},
+		{"GET", "/documents/{id}/download", Signers, false, a.download},
+		{"POST", "/documents/{id}/erase", Signers, false, a.erase},
+		{"GET", "/documents/{id}/sign", Signers, false, a.choose},
+		{"POST", "/documents/{id}/sign", Signers, false, a.begin},
+
+		{"GET", "/ceremonies/{id}", Signers, false, a.showCeremony},
+		{"GET", "/ceremonies/{id}/live", Signers, true, a.watchCeremony},
+		{"POST", "/ceremonies/{id}/code", Signers, false, a.sendCode},
+		{"POST", "/ceremonies/{id}/authorize", Signers, false, a.authorize},
+		{"POST", "/ceremonies/{id}/cancel", Signers, false, a.cancelCeremony},
+
+		{"GET", "/audit", Readers, false, a.showAudit},
+		{"GET", "/audit.csv", Readers, false, a.auditCSV},
+		{"GET", "/audit/dtm", Readers, false, a.showRemoteLog},
+		{"GET", "/audit/dtm.csv", Readers, false, a.remoteCSV},
+		{"GET", "/audit/{id}", Readers, false, a.showEntry},
+		{"GET", "/roles", Readers, false, a.showRoles},
+
+		{"GET", "/account", SignedIn, false, a.showAccount},
+		{"POST", "/account", SignedIn, false, a.saveAccount},
+		{"POST", "/account/sessions/{id}/end", SignedIn, false, a.endSession},
+
+		{"GET", "/healthz", Anyone, true, a.healthy},
+		{"GET", "/readyz", Anyone, true, a.ready},
+	}
+}
+
+// Handler is the whole site: the table, then what surrounds it, outermost first.
+func (a *App) Handler() http.Handler {
+	mux := http.NewServeMux()
+	for _, route := range a.Routes() {
+		mux.Handle(route.Method+" "+route.Path, a.guard(route))
+	}
+	mux.Handle("GET /static/", static.Handler())
+	mux.Handle("/", a.answer(func(w http.ResponseWriter, r *http.Request) error { return notFound }))
+
+	var h http.Handler = mux
+	h = a.sameOrigin(h)    // a form of another site changes nothing
+	h = a.secureHeaders(h) // also on what sameOrigin refuses
+	h = a.record(h)        // one line per request, with its reference
+	h = a.recover(h)       // a panic ends one request, never the process
+	return h
+}
