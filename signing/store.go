@@ -129,7 +129,7 @@ type DocumentQuery struct {
 	States []DocumentState // empty: all but erased and receiving
 	Signed *bool
 	Text   string // part of the name
-	After  string // cursor: DocumentCursor of the last row
+	After  string // cursor: Document.Cursor of the last row
 	Limit  int
 }
 

@@ -1,9 +1,0 @@
-package signing
-
-import "strconv"
-
-// DocumentCursor is the place of the document in its owner's list, as
-// DocumentQuery.After takes it: milliseconds, then the id.
-func DocumentCursor(d Document) string {
-	return strconv.FormatInt(d.CreatedAt.UnixMilli(), 10) + "_" + string(d.ID)
-}
