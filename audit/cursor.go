@@ -1,6 +1,12 @@
 package audit
 
-import "strconv"
+import (
+	"errors"
+	"strconv"
+)
+
+// ErrNotFound is answered for an entry that is not there, or not there for this actor.
+var ErrNotFound = errors.New("not found")
 
 // Cursor is the place of the entry in a listing, as Filter.After takes it:
 // milliseconds, then the id.
