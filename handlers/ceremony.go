@@ -257,11 +257,11 @@ func (a *App) authorize(w http.ResponseWriter, r *http.Request) error {
 // Who lost a race against another press sees the winner's page.
 func (a *App) ceremonyAgain(w http.ResponseWriter, r *http.Request, cause error) error {
 	var domain *signing.Error
-	if !errors.As(cause, &domain) || domain.Kind == signing.NotFound || domain.Kind == signing.Forbidden {
+	if !errors.As(cause, &domain) || domain.Kind == signing.KindNotFound || domain.Kind == signing.KindForbidden {
 		return cause
 	}
 	status, problem := a.explain(r, cause)
-	if domain.Kind == signing.Conflict {
+	if domain.Kind == signing.KindConflict {
 		return a.redirect(w, r, "/ceremonies/"+r.PathValue("id"), "")
 	}
 	if status >= 500 {

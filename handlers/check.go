@@ -47,7 +47,7 @@ func (a *App) startCheck(w http.ResponseWriter, r *http.Request) error {
 	check, err := a.Identity.Start(r.Context(), actorOf(r), view.Chosen, consent)
 	if err != nil {
 		var domain *identity.Error
-		if !errors.As(err, &domain) || domain.Kind == identity.NotFound || domain.Kind == identity.Internal {
+		if !errors.As(err, &domain) || domain.Kind == identity.KindNotFound || domain.Kind == identity.KindInternal {
 			return err
 		}
 		status, problem := a.explain(r, err)

@@ -146,7 +146,7 @@ func (a *App) credentialChanged(w http.ResponseWriter, r *http.Request, cause er
 		return a.redirect(w, r, "/credentials/"+r.PathValue("id"), done)
 	}
 	var domain *identity.Error
-	if !errors.As(cause, &domain) || domain.Kind == identity.NotFound || domain.Kind == identity.Internal {
+	if !errors.As(cause, &domain) || domain.Kind == identity.KindNotFound || domain.Kind == identity.KindInternal {
 		return cause
 	}
 	status, problem := a.explain(r, cause)

@@ -251,7 +251,7 @@ func (a *App) decided(w http.ResponseWriter, r *http.Request, cause error, form,
 		return a.redirect(w, r, "/review/"+r.PathValue("id"), done)
 	}
 	var domain *identity.Error
-	if !errors.As(cause, &domain) || domain.Kind == identity.NotFound || domain.Kind == identity.Internal {
+	if !errors.As(cause, &domain) || domain.Kind == identity.KindNotFound || domain.Kind == identity.KindInternal {
 		return cause
 	}
 	status, problem := a.explain(r, cause)

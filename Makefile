@@ -1,0 +1,66 @@
+# Countersign. `make demo` to see it, `make setup test` to prove it.
+SHELL := /bin/bash
+DEMO_PORT ?= 8080
+GO_TOOL := go tool -modfile=tools.mod
+PACKAGES := chromium postgresql poppler-utils qpdf openssl gcc libc6-dev fonts-dejavu-core
+BUILD := CGO_ENABLED=0 go build -trimpath -ldflags='-s -w'
+
+.PHONY: build demo setup generate fresh lint vet unit fuzz e2e image-check test bench soak interop dev image clean
+
+build:
+	$(BUILD) -o bin/ ./cmd/portal ./cmd/demo ./cmd/dtmsim ./cmd/pades
+
+# Portal, simulator and login provider on SQLite and a folder. A clean start each time,
+# unless DATA names a folder to keep.
+demo:
+	@go build -o bin/ ./cmd/portal ./cmd/demo
+	@bin/demo -port $(DEMO_PORT) $(if $(DATA),-data $(DATA))
+
+# What the tests need on Debian. Root is needed for apt alone.
+setup:
+	@missing=""; for p in $(PACKAGES); do dpkg -s $$p >/dev/null 2>&1 || missing="$$missing $$p"; done; \
+	if [ -n "$$missing" ]; then apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing; fi
+	go mod download
+	go mod download -modfile=tools.mod
+	cd web && npm ci --no-audit --no-fund
+	cd e2e && npm ci --no-audit --no-fund
+
+# Templates and browser assets; both are committed, so `go build` needs neither tool.
+generate:
+	$(GO_TOOL) templ fmt web/templates
+	$(GO_TOOL) templ generate -path web/templates
+	cd web && node build.mjs
+
+# What was generated is what is committed.
+fresh: generate
+	@git diff --exit-code --stat -- web || { echo "generated files are not fresh: run make generate and commit"; exit 1; }
+	@test -z "$$(git status --porcelain -- web/static web/templates)" || { git status --porcelain -- web; echo "generated files are not committed"; exit 1; }
+
+vet:
+	go vet ./...
+
+lint:
+	$(GO_TOOL) golangci-lint run ./...
+	cd e2e && npx tsc --noEmit
+	cd web && npx tsc --noEmit -p .
+
+# Everything that must hold; ends with "N passed, N failed, N skipped".
+test:
+	@.ci/test
+
+bench:
+	go run ./bench
+
+fuzz:
+	@for target in $$(grep -rhoE 'func Fuzz[A-Za-z]+' --include=*_test.go . | awk '{print $$2}' | sort -u); do \
+	  dir=$$(dirname $$(grep -rlE "func $$target\(" --include=*_test.go . | head -1)); \
+	  echo "== $$dir $$target"; go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$${FUZZTIME:-60s} $$dir || exit 1; done
+
+# Rebuild and start again; pages are compiled in, so a change needs a restart.
+dev: generate demo
+
+image:
+	docker build -t countersign .
+
+clean:
+	rm -rf bin e2e/test-results e2e/playwright-report

@@ -1,0 +1,229 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"countersign/audit"
+	"countersign/auth"
+	"countersign/blob"
+	"countersign/db"
+	"countersign/dtmclient"
+	"countersign/handlers"
+	"countersign/identity"
+	"countersign/jobs"
+	"countersign/mail"
+	"countersign/signing"
+	"countersign/web/templates"
+)
+
+// serve runs the site until the context ends, then drains.
+func serve(ctx context.Context) error {
+	c, err := readConfig(environment())
+	if err != nil {
+		return fmt.Errorf("the configuration does not hold:\n%w", err)
+	}
+	log, err := logger(c)
+	if err != nil {
+		return err
+	}
+	// The collector may use four times the heap, up to what the machine gives: pages are
+	// short-lived garbage.
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400)
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Listen)
+	if err != nil {
+		return fmt.Errorf("cannot listen on %s: another program may be using the port: %w", c.Listen, err)
+	}
+	defer listener.Close()
+	store, err := openStore(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	defer store.Close()
+
+	streams, endStreams := context.WithCancel(context.WithoutCancel(ctx))
+	defer endStreams()
+	site, workers, err := build(streams, c, store, log)
+	if err != nil {
+		return err
+	}
+	if err := workers.Start(context.WithoutCancel(ctx)); err != nil {
+		return fmt.Errorf("start the background work: %w", err)
+	}
+	server := &http.Server{
+		Handler:           site,
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    32 << 10,
+		Protocols:         protocols(),
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	log.Info("serving", "address", listener.Addr().String(), "base", c.BaseURL, "database", store.Dialect, "version", version())
+	stopped := make(chan error, 1)
+	go func() { stopped <- server.Serve(listener) }()
+	select {
+	case err = <-stopped:
+	case <-ctx.Done():
+	}
+	return errors.Join(err, drain(c, server, workers, endStreams, log))
+}
+
+// drain lets running requests and jobs end, and no longer than the configured time.
+func drain(c config, server *http.Server, workers *jobs.Workers, endStreams context.CancelFunc, log *slog.Logger) error {
+	log.Info("draining")
+	ctx, cancel := context.WithTimeout(context.Background(), c.DrainTime)
+	defer cancel()
+	endStreams()
+	err := server.Shutdown(ctx)
+	return errors.Join(err, workers.Stop(ctx))
+}
+
+// protocols: HTTP/1.1 only. The HTTP/2 server of the Go releases this is built with has
+// known faults; see SECURITY.md.
+func protocols() *http.Protocols {
+	p := new(http.Protocols)
+	p.SetHTTP1(true)
+	return p
+}
+
+func logger(c config) (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.LogLevel)); err != nil {
+		return nil, fmt.Errorf("LOG_LEVEL: %w", err)
+	}
+	log := slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	slog.SetDefault(log)
+	return log, nil
+}
+
+func openStore(ctx context.Context, c config, log *slog.Logger) (*db.DB, error) {
+	store, err := db.Open(ctx, db.Config{URL: c.DatabaseURL, Log: log})
+	if err != nil {
+		return nil, err
+	}
+	if err := store.Migrate(ctx); err != nil {
+		store.Close()
+		return nil, err
+	}
+	return store, nil
+}
+
+func migrate(ctx context.Context) error {
+	c, err := readConfig(environment())
+	if err != nil {
+		return err
+	}
+	log, err := logger(c)
+	if err != nil {
+		return err
+	}
+	store, err := openStore(ctx, c, log)
+	if err != nil {
+		return err
+	}
+	return store.Close()
+}
+
+// build wires the parts; nothing here decides anything.
+func build(streams context.Context, c config, store *db.DB, log *slog.Logger) (http.Handler, *jobs.Workers, error) {
+	queue, err := jobs.NewQueue(store)
+	if err != nil {
+		return nil, nil, err
+	}
+	store.UseQueue(queue)
+	roots, err := readRoots(c.Roots)
+	if err != nil {
+		return nil, nil, err
+	}
+	remote, err := remoteClient(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	masterKeys, err := keys(c.MasterKey, 32, 32)
+	if err != nil {
+		return nil, nil, err
+	}
+	master, err := blob.NewMaster(masterKeys...)
+	if err != nil {
+		return nil, nil, err
+	}
+	folder, err := blob.Folder(c.BlobDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	checks := identity.NewService(identity.Options{
+		Store: store.Identity(), Remote: remote, Log: log, ApprovalHold: c.ApprovalHold, AccountID: c.DTMAccount, OrganizationID: c.DTMOrganization,
+		ValidationProfiles: map[identity.Standard]string{identity.Basic: c.DTMBasic, identity.AdvancedPlus: c.DTMAdvanced},
+		PortalURL:          c.BaseURL, CanSuspend: c.DTMSuspend,
+	})
+	documents := signing.NewService(signing.Options{
+		Store: store.Signing(), Remote: remote, Credentials: credentials{checks}, Blobs: blobs{blob.NewStore(folder, master)}, Log: log,
+		MaxBytes: c.MaxUpload, Quota: signing.Quota{Bytes: c.QuotaBytes, Files: c.QuotaFiles}, Roots: roots, PortalURL: c.BaseURL,
+	})
+	login, err := signIn(c, store, log)
+	if err != nil {
+		return nil, nil, err
+	}
+	sender, err := mailSender(c)
+	if err != nil {
+		return nil, nil, err
+	}
+	workers, err := jobs.New(jobs.Config{
+		DB: store, Log: log, Signing: documents, Identity: checks, LookEvery: c.LookEvery,
+		Mail: mail.NewDelivery(store.Outbox(), sender, log),
+		Tree: &audit.Tree{Store: store.AuditTree()},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	app := handlers.New(streams, handlers.Config{
+		Identity: checks, Signing: documents, Auth: login, Log: auditLog{store}, People: store.People(), Changes: store,
+		Verify: verifier{roots}, Health: parts{store, folder},
+		Brand:   templates.Brand{Name: c.BrandName, Organization: c.Organization, HelpEmail: c.HelpEmail},
+		BaseURL: c.BaseURL, Issuer: origin(c.Issuer), Hue: c.BrandHue, Chroma: c.BrandChroma,
+		MaxBytes: c.MaxUpload, MaxVerify: c.MaxVerify, Trusted: c.Proxies,
+		Usual:    map[identity.Standard]string{identity.Basic: c.UsualBasic, identity.AdvancedPlus: c.UsualAdvanced},
+		DemoMail: c.DemoMail, DemoPhone: c.DemoPhone, Logger: log,
+	})
+	return app.Handler(), workers, nil
+}
+
+func remoteClient(c config) (*dtmclient.Client, error) {
+	return dtmclient.New(dtmclient.Config{
+		BaseURL: c.DTMURL + "/documentmanager", AccountURL: c.DTMURL + "/account",
+		APIKey: dtmclient.Secret(c.DTMKey), ClientID: c.DTMClientID, ClientSecret: dtmclient.Secret(c.DTMClientSecret),
+		CanSuspend: c.DTMSuspend, UserAgent: "countersign/" + version(),
+	})
+}
+
+func signIn(c config, store *db.DB, log *slog.Logger) (*auth.Auth, error) {
+	cookieKeys, err := keys(c.CookieKey, 32, 64)
+	if err != nil {
+		return nil, err
+	}
+	return auth.New(auth.Config{
+		Issuer: c.Issuer, ClientID: c.ClientID, ClientSecret: string(c.ClientSecret),
+		RedirectURL: c.BaseURL + "/auth/callback", PostLogoutURL: c.BaseURL + "/signed-out", Scopes: c.Scopes,
+		RoleClaim: c.RoleClaim, RoleMap: c.roleMap(), CookieKeys: cookieKeys, CookieName: c.CookieSuffix,
+		Secure: origin(c.BaseURL)[:5] == "https", Idle: c.IdleTime, Absolute: c.SessionTime, Log: log, Store: store.Auth(),
+	})
+}
+
+func mailSender(c config) (mail.Sender, error) {
+	switch {
+	case c.SMTP != "":
+		return mail.SMTP(string(c.SMTP), c.MailFrom)
+	case c.Mailbox != "":
+		return mail.Mailbox(c.Mailbox, c.MailFrom)
+	}
+	return nil, errors.New("no way to send mail is configured: set SMTP_URL")
+}
