@@ -1,0 +1,41 @@
+// Package pdf is the least of a PDF reader that signing needs, and the incremental
+// update (ISO 32000-2, 7.5.6). It reads through an io.ReaderAt and touches only what
+// it is asked for: the end of the file, the cross-reference sections, the catalog, the
+// form and the way down the page tree. A file of a gigabyte costs a few kilobytes.
+//
+// What it reads it can write back unchanged: numbers keep their text, dictionaries the
+// order of their keys, and an update is bytes to append, never a new file. Rendering,
+// content streams, fonts and every filter that object streams do not use are left to
+// others. Input is hostile: everything is bounded, and what cannot be read safely is an
+// error that wraps one of the Err… values.
+package pdf
+
+import "errors"
+
+// What is wrong with a file. Errors of this package wrap one of them.
+var (
+	ErrNotPDF      = errors.New("no PDF header")
+	ErrEmpty       = errors.New("no bytes")
+	ErrDamaged     = errors.New("damaged")
+	ErrTruncated   = errors.New("the end is missing")
+	ErrPassword    = errors.New("a password is needed")
+	ErrEncryption  = errors.New("encryption that cannot be appended to")
+	ErrNoPage      = errors.New("no page")
+	ErrTooComplex  = errors.New("a limit was reached")
+	ErrUnsupported = errors.New("not supported")
+)
+
+// Limits on what a file may make us do.
+const (
+	maxDepth      = 100      // nesting of arrays and dictionaries, levels of trees
+	maxObjectText = 16 << 20 // bytes of one object's text
+	maxItems      = 1 << 20  // values in one object
+	maxInflated   = 32 << 20 // bytes of one inflated stream, and of all cross-reference streams
+	maxInflateSum = 1 << 30  // bytes inflated over the life of a File
+	maxReads      = 1 << 20  // objects parsed over the life of a File
+	maxObject     = 8388607  // highest object number (ISO 32000-1, annex C)
+	maxSections   = 4096     // cross-reference sections
+	maxLoaded     = 500_000  // cross-reference entries held in memory
+	maxFields     = 100_000
+	window        = 2 << 10 // first read of an object; grows eightfold
+)

@@ -1,0 +1,386 @@
+package pdf
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// File is an open PDF. It is not safe for concurrent use.
+type File struct {
+	Size     int64
+	Version  string // of the header, "1.7"
+	Header   int64  // where %PDF- begins: what precedes it is junk
+	Trailer  *Dict  // of the newest section
+	Repaired bool   // the cross-reference was lost and rebuilt by a scan
+
+	r        io.ReaderAt
+	base     int64 // added to every offset the file gives: 0 or Header
+	sections []*section
+	eof      int64 // after the newest end-of-file marker
+	found    map[int]entry
+	lost     map[Ref]bool // objects that are being read, for loops
+	cache    map[Ref]Object
+	streams  []*objectStream
+	crypt    *crypt
+	encRef   Ref
+	reads    int
+	inflated int64
+	xrefSum  int64
+	loaded   int
+}
+
+// Open reads the end of the file, its cross-reference sections and the catalog. An
+// unsigned file whose cross-reference is damaged is scanned and repaired (Repaired is
+// set); a signed one is not, since a signature speaks of the file as it was read.
+func Open(r io.ReaderAt, size int64) (*File, error) {
+	f, err := open(r, size)
+	if err == nil {
+		if err = f.probe(); err == nil {
+			return f, nil
+		}
+	}
+	if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrTruncated) {
+		return nil, err
+	}
+	fixed, err2 := OpenRepaired(r, size)
+	if err2 != nil {
+		return nil, fmt.Errorf("%w (repair: %v)", rootOf(err, err2), err2)
+	}
+	return fixed, nil
+}
+
+// rootOf keeps the plainer of two reasons: what the repair found, unless it found only damage.
+func rootOf(first, second error) error {
+	if errors.Is(second, ErrDamaged) {
+		return first
+	}
+	return second
+}
+
+// OpenStrict is Open without repair.
+func OpenStrict(r io.ReaderAt, size int64) (*File, error) {
+	f, err := open(r, size)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.probe(); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// At opens the file as it was when it was n bytes long, without repair.
+func (f *File) At(n int64) (*File, error) {
+	if n < 0 || n > f.Size {
+		return nil, fmt.Errorf("%w: %d bytes of %d", ErrDamaged, n, f.Size)
+	}
+	return OpenStrict(io.NewSectionReader(f.r, 0, n), n)
+}
+
+func bare(r io.ReaderAt, size int64) (*File, error) {
+	if size <= 0 {
+		return nil, ErrEmpty
+	}
+	f := &File{r: r, Size: size, cache: map[Ref]Object{}, lost: map[Ref]bool{}}
+	return f, f.header()
+}
+
+func open(r io.ReaderAt, size int64) (*File, error) {
+	f, err := bare(r, size)
+	if err != nil {
+		return nil, err
+	}
+	start, err := f.startxref()
+	if err != nil {
+		return nil, err
+	}
+	if err := f.readSections(start); err != nil {
+		return nil, err
+	}
+	f.Trailer = f.sections[0].trailer
+	return f, f.setEncryption()
+}
+
+// header finds %PDF-1.n in the first KiB.
+func (f *File) header() error {
+	b, err := f.bytes(0, 1024+16)
+	if err != nil {
+		return err
+	}
+	i := bytes.Index(b, []byte("%PDF-"))
+	if i < 0 || i > 1024 {
+		return ErrNotPDF
+	}
+	f.Header = int64(i)
+	v := b[i+5:]
+	n := 0
+	for n < len(v) && n < 4 && (isDigit(v[n]) || v[n] == '.') {
+		n++
+	}
+	f.Version = string(v[:n])
+	return nil
+}
+
+// bytes reads up to n bytes at an offset; fewer only at the end of the file.
+func (f *File) bytes(at int64, n int) ([]byte, error) {
+	if at < 0 || at > f.Size {
+		return nil, fmt.Errorf("%w: offset %d outside the file", ErrDamaged, at)
+	}
+	b := make([]byte, min(int64(n), f.Size-at))
+	if got, err := f.r.ReadAt(b, at); got < len(b) {
+		if err == nil || err == io.EOF {
+			err = io.ErrUnexpectedEOF
+		}
+		return nil, fmt.Errorf("read at %d: %w", at, err)
+	}
+	return b, nil
+}
+
+// startxref finds the newest cross-reference section.
+func (f *File) startxref() (int64, error) {
+	for _, n := range []int64{4 << 10, 64 << 10} {
+		from := max(0, f.Size-n)
+		b, err := f.bytes(from, int(n))
+		if err != nil {
+			return 0, err
+		}
+		i := bytes.LastIndex(b, []byte("startxref"))
+		if i < 0 {
+			continue
+		}
+		l := &lexer{b: b, pos: i + 9, last: true, base: from}
+		v, err := l.uint()
+		if err != nil {
+			return 0, err
+		}
+		f.eof = from + int64(l.pos)
+		tail := b[l.pos:]
+		if j := bytes.Index(tail, []byte("%%EOF")); j >= 0 {
+			f.eof += int64(j) + 5
+			tail = tail[j+5:]
+		}
+		if looksCut(tail) {
+			return 0, fmt.Errorf("%w: an update without its cross-reference follows the end", ErrTruncated)
+		}
+		return v, nil
+	}
+	return 0, fmt.Errorf("%w: no startxref", ErrTruncated)
+}
+
+// looksCut tells an unfinished update from the junk that mail and web servers append.
+func looksCut(tail []byte) bool {
+	i := bytes.Index(tail, []byte(" obj"))
+	return i > 2 && isDigit(tail[i-1]) && len(bytes.TrimLeft(tail[:i], white+"0123456789")) == 0
+}
+
+// within reads windows, growing, until parse has enough.
+func (f *File) within(at int64, parse func(*lexer) error) error {
+	for n := window; ; n *= 8 {
+		n = min(n, maxObjectText)
+		b, err := f.bytes(at, n)
+		if err != nil {
+			return err
+		}
+		l := &lexer{b: b, base: at, last: at+int64(len(b)) >= f.Size}
+		err = parse(l)
+		if err != errShort {
+			return err
+		}
+		if n == maxObjectText {
+			return fmt.Errorf("%w: an object of more than %d bytes", ErrTooComplex, n)
+		}
+	}
+}
+
+// objectAt reads "N G obj …" at a place in the file, and where it ends: for a stream
+// after the word stream.
+func (f *File) objectAt(at int64) (ref Ref, o Object, end int64, err error) {
+	if f.reads++; f.reads > maxReads {
+		return ref, nil, 0, fmt.Errorf("%w: objects read", ErrTooComplex)
+	}
+	err = f.within(at, func(l *lexer) error {
+		l.space()
+		num, err := l.uint()
+		if err != nil {
+			return err
+		}
+		gen, err := l.uint()
+		if err != nil {
+			return err
+		}
+		w, err := l.keyword()
+		if err != nil {
+			return err
+		}
+		if w != "obj" || num > maxObject || gen > 65535 {
+			return l.bad("no object")
+		}
+		ref = Ref{int(num), int(gen)}
+		o, err = indirect(l, ref)
+		end = at + int64(l.pos)
+		return err
+	})
+	return ref, o, end, err
+}
+
+// indirect reads the value of an indirect object and what follows it.
+func indirect(l *lexer, ref Ref) (Object, error) {
+	l.space()
+	if bytes.HasPrefix(l.b[l.pos:], []byte("endobj")) {
+		return nil, nil
+	}
+	o, err := l.object(0)
+	if err != nil {
+		return nil, err
+	}
+	d, ok := o.(*Dict)
+	if !ok {
+		return o, nil
+	}
+	after := l.pos
+	w, err := l.keyword()
+	if err != nil {
+		return nil, err
+	}
+	if w != "stream" {
+		l.pos = after
+		return o, nil
+	}
+	if l.pos+1 >= len(l.b) && !l.last {
+		return nil, errShort
+	}
+	if l.pos < len(l.b) && l.b[l.pos] == '\r' {
+		l.pos++
+	}
+	if l.pos < len(l.b) && l.b[l.pos] == '\n' {
+		l.pos++
+	}
+	return &Stream{Dict: d, At: l.base + int64(l.pos), ref: ref}, nil
+}
+
+// Resolve follows references to a value; an object the file does not have is nil.
+func (f *File) Resolve(o Object) (Object, error) {
+	for range maxDepth {
+		r, ok := o.(Ref)
+		if !ok {
+			return o, nil
+		}
+		var err error
+		if o, err = f.load(r); err != nil {
+			return nil, err
+		}
+	}
+	return nil, fmt.Errorf("%w: references to references", ErrDamaged)
+}
+
+func (f *File) load(r Ref) (Object, error) {
+	if o, ok := f.cache[r]; ok {
+		return o, nil
+	}
+	if f.lost[r] {
+		return nil, fmt.Errorf("%w: object %d needs itself", ErrDamaged, r.Num)
+	}
+	f.lost[r] = true
+	defer delete(f.lost, r)
+	e, err := f.entry(r.Num)
+	if err != nil {
+		return nil, err
+	}
+	var o Object
+	switch {
+	case e.kind == inFile && e.gen == r.Gen:
+		got, v, _, err := f.objectAt(e.offset + f.base)
+		if err != nil {
+			return nil, fmt.Errorf("object %d: %w", r.Num, err)
+		}
+		if got != r {
+			return nil, fmt.Errorf("%w: object %d is not where it should be", ErrDamaged, r.Num)
+		}
+		if o = v; f.crypt != nil && r != f.encRef {
+			o = f.decryptStrings(o, r)
+		}
+	case e.kind == inStream && r.Gen == 0:
+		if o, err = f.fromStream(r.Num, e); err != nil {
+			return nil, fmt.Errorf("object %d: %w", r.Num, err)
+		}
+	}
+	if len(f.cache) > 2048 {
+		clear(f.cache)
+	}
+	f.cache[r] = o
+	return o, nil
+}
+
+// Dict resolves a value that should be a dictionary; nil when it is something else.
+func (f *File) Dict(o Object) (*Dict, error) {
+	o, err := f.Resolve(o)
+	if s, ok := o.(*Stream); ok {
+		return s.Dict, err
+	}
+	d, _ := o.(*Dict)
+	return d, err
+}
+
+// Array resolves a value that should be an array; nil when it is something else.
+func (f *File) Array(o Object) (Array, error) {
+	o, err := f.Resolve(o)
+	a, _ := o.(Array)
+	return a, err
+}
+
+// int resolves a value that should be an integer.
+func (f *File) int(o Object) (int64, bool) {
+	o, err := f.Resolve(o)
+	n, ok := o.(Number)
+	if err != nil || !ok {
+		return 0, false
+	}
+	return n.Int()
+}
+
+// text resolves a value that should be a text string or a name.
+func (f *File) text(o Object) string {
+	o, _ = f.Resolve(o)
+	switch v := o.(type) {
+	case String:
+		return v.Text()
+	case Name:
+		return string(v)
+	}
+	return ""
+}
+
+// probe looks at what everything else hangs on.
+func (f *File) probe() error {
+	c, err := f.Catalog()
+	if err != nil {
+		return err
+	}
+	for _, k := range []Name{"Pages", "AcroForm"} {
+		if _, err := f.Resolve(c.Get(k)); err != nil {
+			return err
+		}
+	}
+	_, err = f.Resolve(f.Trailer.Get("Info"))
+	return err
+}
+
+// Root is where the catalog lies.
+func (f *File) Root() Ref {
+	r, _ := f.Trailer.Get("Root").(Ref)
+	return r
+}
+
+// Catalog is the document catalog.
+func (f *File) Catalog() (*Dict, error) {
+	d, err := f.Dict(f.Trailer.Get("Root"))
+	if err == nil && (d == nil || f.Root() == Ref{}) {
+		err = fmt.Errorf("%w: no catalog", ErrDamaged)
+	}
+	return d, err
+}
+
+// Encrypted tells whether the file is encrypted (and opened with the empty password).
+func (f *File) Encrypted() bool { return f.Trailer.Has("Encrypt") }

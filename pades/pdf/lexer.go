@@ -1,0 +1,367 @@
+package pdf
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+)
+
+// errShort says that the window ended before the object did.
+var errShort = errors.New("window too short")
+
+// lexer reads objects from a window of the file.
+type lexer struct {
+	b     []byte
+	pos   int
+	base  int64 // where b begins in the file; negative when it is not file bytes
+	last  bool  // b ends where the input ends
+	items int
+}
+
+const (
+	white   = "\x00\t\n\f\r "
+	delimit = "()<>[]{}/%"
+)
+
+func isSpace(c byte) bool {
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == 0 || c == '\f'
+}
+func isDelim(c byte) bool   { return bytes.IndexByte([]byte(delimit), c) >= 0 }
+func isRegular(c byte) bool { return !isSpace(c) && !isDelim(c) }
+func isDigit(c byte) bool   { return c >= '0' && c <= '9' }
+
+// end is the error for running out of bytes.
+func (l *lexer) end() error {
+	if l.last {
+		return fmt.Errorf("%w: an object ends too early", ErrDamaged)
+	}
+	return errShort
+}
+
+func (l *lexer) bad(what string) error {
+	return fmt.Errorf("%w: %s near byte %d", ErrDamaged, what, max(l.base, 0)+int64(l.pos))
+}
+
+// space skips white space and comments.
+func (l *lexer) space() {
+	for l.pos < len(l.b) {
+		switch c := l.b[l.pos]; {
+		case isSpace(c):
+			l.pos++
+		case c == '%':
+			for l.pos < len(l.b) && l.b[l.pos] != '\n' && l.b[l.pos] != '\r' {
+				l.pos++
+			}
+		default:
+			return
+		}
+	}
+}
+
+// word reads regular characters; it needs one byte more to know where they end.
+func (l *lexer) word() (string, error) {
+	i := l.pos
+	for l.pos < len(l.b) && isRegular(l.b[l.pos]) {
+		l.pos++
+	}
+	if l.pos == len(l.b) && !l.last {
+		return "", errShort
+	}
+	return string(l.b[i:l.pos]), nil
+}
+
+// keyword skips white space and reads a word, which may be empty.
+func (l *lexer) keyword() (string, error) {
+	l.space()
+	return l.word()
+}
+
+// uint reads an unsigned integer of at most 15 digits.
+func (l *lexer) uint() (int64, error) {
+	w, err := l.keyword()
+	if err != nil {
+		return 0, err
+	}
+	n, ok := parseUint(w)
+	if !ok {
+		return 0, l.bad("no number")
+	}
+	return n, nil
+}
+
+func parseUint(w string) (int64, bool) {
+	if w == "" || len(w) > 15 {
+		return 0, false
+	}
+	var n int64
+	for i := range len(w) {
+		if !isDigit(w[i]) {
+			return 0, false
+		}
+		n = n*10 + int64(w[i]-'0')
+	}
+	return n, true
+}
+
+// object reads one object.
+func (l *lexer) object(depth int) (Object, error) {
+	if l.items++; depth > maxDepth || l.items > maxItems {
+		return nil, fmt.Errorf("%w: nesting or number of values", ErrTooComplex)
+	}
+	l.space()
+	if l.pos >= len(l.b) {
+		return nil, l.end()
+	}
+	switch c := l.b[l.pos]; {
+	case c == '/':
+		return l.name()
+	case c == '(':
+		return l.literal()
+	case c == '[':
+		return l.array(depth)
+	case c == '<':
+		if l.pos+1 >= len(l.b) {
+			return nil, l.end()
+		}
+		if l.b[l.pos+1] == '<' {
+			return l.dict(depth)
+		}
+		return l.hex()
+	case isDigit(c) || c == '+' || c == '-' || c == '.':
+		return l.number()
+	case !isRegular(c):
+		return nil, l.bad("unexpected character")
+	}
+	w, err := l.word()
+	if err != nil {
+		return nil, err
+	}
+	switch w {
+	case "true":
+		return true, nil
+	case "false":
+		return false, nil
+	case "null":
+		return nil, nil
+	}
+	return nil, l.bad("unknown word")
+}
+
+// number reads a number or, looking ahead, a reference.
+func (l *lexer) number() (Object, error) {
+	w, err := l.word()
+	if err != nil {
+		return nil, err
+	}
+	num, ok := parseUint(w)
+	if !ok {
+		for i := range len(w) {
+			if !isDigit(w[i]) && w[i] != '+' && w[i] != '-' && w[i] != '.' {
+				return nil, l.bad("bad number")
+			}
+		}
+		return Number(w), nil
+	}
+	after := l.pos
+	l.space()
+	if l.pos >= len(l.b) && !l.last {
+		return nil, errShort
+	}
+	if l.pos < len(l.b) && isDigit(l.b[l.pos]) {
+		g, err := l.word()
+		if err != nil {
+			return nil, err
+		}
+		gen, ok := parseUint(g)
+		if ok && gen <= 65535 && num <= maxObject {
+			r, err := l.keyword()
+			if err != nil {
+				return nil, err
+			}
+			if r == "R" {
+				return Ref{int(num), int(gen)}, nil
+			}
+		}
+	}
+	l.pos = after
+	return Number(w), nil
+}
+
+func (l *lexer) name() (Object, error) {
+	l.pos++
+	w, err := l.word()
+	if err != nil {
+		return nil, err
+	}
+	if bytes.IndexByte([]byte(w), '#') < 0 {
+		return Name(w), nil
+	}
+	var out []byte
+	for i := 0; i < len(w); i++ {
+		if w[i] == '#' && i+2 < len(w) && unhex(w[i+1]) >= 0 && unhex(w[i+2]) >= 0 {
+			out = append(out, byte(unhex(w[i+1])<<4|unhex(w[i+2])))
+			i += 2
+			continue
+		}
+		out = append(out, w[i])
+	}
+	return Name(out), nil
+}
+
+func unhex(c byte) int {
+	switch {
+	case isDigit(c):
+		return int(c - '0')
+	case c >= 'a' && c <= 'f':
+		return int(c-'a') + 10
+	case c >= 'A' && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}
+
+func (l *lexer) array(depth int) (Object, error) {
+	l.pos++
+	a := Array{}
+	for {
+		l.space()
+		if l.pos >= len(l.b) {
+			return nil, l.end()
+		}
+		if l.b[l.pos] == ']' {
+			l.pos++
+			return a, nil
+		}
+		o, err := l.object(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		a = append(a, o)
+	}
+}
+
+func (l *lexer) dict(depth int) (Object, error) {
+	l.pos += 2
+	d := NewDict()
+	for {
+		l.space()
+		if l.pos+1 >= len(l.b) {
+			return nil, l.end()
+		}
+		if l.b[l.pos] == '>' && l.b[l.pos+1] == '>' {
+			l.pos += 2
+			return d, nil
+		}
+		if l.b[l.pos] != '/' {
+			return nil, l.bad("no name where a key belongs")
+		}
+		k, err := l.name()
+		if err != nil {
+			return nil, err
+		}
+		v, err := l.object(depth + 1)
+		if err != nil {
+			return nil, err
+		}
+		d.Set(k.(Name), v)
+	}
+}
+
+func (l *lexer) place(s *String, from int) {
+	if l.base >= 0 {
+		s.At, s.End = l.base+int64(from), l.base+int64(l.pos)
+	}
+}
+
+func (l *lexer) hex() (Object, error) {
+	from := l.pos
+	i := bytes.IndexByte(l.b[l.pos:], '>')
+	if i < 0 {
+		return nil, l.end()
+	}
+	src := l.b[l.pos+1 : l.pos+i]
+	l.pos += i + 1
+	out := make([]byte, 0, len(src)/2+1)
+	half := -1
+	for _, c := range src {
+		h := unhex(c)
+		switch {
+		case h < 0 && isSpace(c):
+		case h < 0:
+			return nil, l.bad("bad hexadecimal string")
+		case half < 0:
+			half = h
+		default:
+			out, half = append(out, byte(half<<4|h)), -1
+		}
+	}
+	if half >= 0 {
+		out = append(out, byte(half<<4))
+	}
+	s := String{Value: out, Hex: true}
+	l.place(&s, from)
+	return s, nil
+}
+
+func (l *lexer) literal() (Object, error) {
+	from := l.pos
+	l.pos++
+	out := []byte{}
+	for depth := 1; ; {
+		if l.pos >= len(l.b) {
+			return nil, l.end()
+		}
+		c := l.b[l.pos]
+		l.pos++
+		switch c {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				s := String{Value: out}
+				l.place(&s, from)
+				return s, nil
+			}
+		case '\r': // an end of line in a string is one line feed
+			c = '\n'
+			if l.pos < len(l.b) && l.b[l.pos] == '\n' {
+				l.pos++
+			}
+		case '\\':
+			if l.pos+3 >= len(l.b) && !l.last {
+				return nil, errShort
+			}
+			out = l.escape(out)
+			continue
+		}
+		out = append(out, c)
+	}
+}
+
+func (l *lexer) escape(out []byte) []byte {
+	if l.pos >= len(l.b) {
+		return out
+	}
+	c := l.b[l.pos]
+	l.pos++
+	if i := bytes.IndexByte([]byte("nrtbf"), c); i >= 0 {
+		return append(out, "\n\r\t\b\f"[i])
+	}
+	switch {
+	case c == '\r':
+		if l.pos < len(l.b) && l.b[l.pos] == '\n' {
+			l.pos++
+		}
+		return out
+	case c == '\n':
+		return out
+	case c >= '0' && c <= '7':
+		n := int(c - '0')
+		for i := 0; i < 2 && l.pos < len(l.b) && l.b[l.pos] >= '0' && l.b[l.pos] <= '7'; i++ {
+			n = n<<3 | int(l.b[l.pos]-'0')
+			l.pos++
+		}
+		return append(out, byte(n))
+	}
+	return append(out, c)
+}

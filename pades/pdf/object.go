@@ -1,0 +1,174 @@
+package pdf
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf16"
+)
+
+// Object is nil (null), bool, Number, String, Name, Array, *Dict, *Stream, Ref or Hole.
+// Objects a File returns are shared: do not change them, change what Update.Edit returns.
+type Object any
+
+// Number is a number as it was written.
+type Number string
+
+// Int is the number when it is an integer.
+func (n Number) Int() (int64, bool) {
+	i, err := strconv.ParseInt(strings.TrimPrefix(string(n), "+"), 10, 64)
+	return i, err == nil
+}
+
+// Integer makes a Number.
+func Integer(i int64) Number { return Number(strconv.FormatInt(i, 10)) }
+
+// Name is a name, without the slash and with #xx undone.
+type Name string
+
+// Ref is a reference to an indirect object; the zero value refers to nothing.
+type Ref struct{ Num, Gen int }
+
+// Array is an array.
+type Array []Object
+
+// String is a string, decrypted. At and End are where its token, delimiters included,
+// lies in the file; both are 0 for a string inside an object stream or one we made.
+type String struct {
+	Value   []byte
+	Hex     bool
+	At, End int64
+
+	raw   []byte // as the file has it, when it was encrypted
+	owner Ref    // the object whose key it is encrypted with
+}
+
+// Text decodes a text string (ISO 32000-2, 7.9.2.2): UTF-16, UTF-8 or PDFDocEncoding,
+// of which the part that differs from Latin-1 is left as it is.
+func (s String) Text() string {
+	b := s.Value
+	switch {
+	case len(b) >= 2 && b[0] == 0xfe && b[1] == 0xff:
+		return utf16Text(b[2:], 1)
+	case len(b) >= 2 && b[0] == 0xff && b[1] == 0xfe:
+		return utf16Text(b[2:], 0)
+	case len(b) >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf:
+		return strings.ToValidUTF8(string(b[3:]), "\ufffd")
+	}
+	r := make([]rune, len(b))
+	for i, c := range b {
+		r[i] = rune(c)
+	}
+	return string(r)
+}
+
+func utf16Text(b []byte, low int) string {
+	u := make([]uint16, 0, len(b)/2)
+	for i := 0; i+1 < len(b); i += 2 {
+		u = append(u, uint16(b[i+low])<<8|uint16(b[i+1-low]))
+	}
+	return string(utf16.Decode(u))
+}
+
+// Text makes a text string: ASCII as it is, anything else UTF-16BE with its mark.
+func Text(s string) String {
+	for _, r := range s {
+		if r > 0x7e || r < 0x20 {
+			b := []byte{0xfe, 0xff}
+			for _, u := range utf16.Encode([]rune(s)) {
+				b = append(b, byte(u>>8), byte(u))
+			}
+			return String{Value: b}
+		}
+	}
+	return String{Value: []byte(s)}
+}
+
+// Dict is a dictionary that keeps the order of its keys.
+type Dict struct {
+	keys []Name
+	vals map[Name]Object
+}
+
+// NewDict makes a dictionary from keys (Name) and values in turn.
+func NewDict(pairs ...Object) *Dict {
+	d := &Dict{vals: make(map[Name]Object, len(pairs)/2)}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		d.Set(pairs[i].(Name), pairs[i+1])
+	}
+	return d
+}
+
+// Keys are the keys in order.
+func (d *Dict) Keys() []Name {
+	if d == nil {
+		return nil
+	}
+	return slices.Clone(d.keys)
+}
+
+// Get is the value as written (a reference is not followed), nil when absent.
+func (d *Dict) Get(k Name) Object {
+	if d == nil {
+		return nil
+	}
+	return d.vals[k]
+}
+
+// Has tells whether the key is there.
+func (d *Dict) Has(k Name) bool {
+	if d == nil {
+		return false
+	}
+	_, ok := d.vals[k]
+	return ok
+}
+
+// Set adds or replaces a value.
+func (d *Dict) Set(k Name, v Object) {
+	if _, ok := d.vals[k]; !ok {
+		d.keys = append(d.keys, k)
+	}
+	d.vals[k] = v
+}
+
+// Delete removes a key.
+func (d *Dict) Delete(k Name) {
+	if d.Has(k) {
+		delete(d.vals, k)
+		d.keys = slices.DeleteFunc(d.keys, func(o Name) bool { return o == k })
+	}
+}
+
+// Stream is a stream: its dictionary, and its data in the file or, when made by us, in
+// memory. Read it with File.Data.
+type Stream struct {
+	*Dict
+	At   int64 // where the data begins in the file
+	Body []byte
+	ref  Ref // for the key
+}
+
+// Hole is a value with a fixed text whose place in the written bytes has to be known.
+type Hole struct {
+	Label string
+	Text  string
+}
+
+func clone(o Object) Object {
+	switch v := o.(type) {
+	case Array:
+		a := make(Array, len(v))
+		for i := range v {
+			a[i] = clone(v[i])
+		}
+		return a
+	case *Dict:
+		d := &Dict{keys: slices.Clone(v.keys), vals: make(map[Name]Object, len(v.vals))}
+		for k, x := range v.vals {
+			d.vals[k] = clone(x)
+		}
+		return d
+	}
+	return o
+}

@@ -1,0 +1,102 @@
+package pdf
+
+import "fmt"
+
+// Page is a leaf of the page tree.
+type Page struct {
+	Place
+	Dict *Dict
+}
+
+const maxPagesSeen = 1 << 17
+
+// Pages visits the pages in order until visit returns false. A node that is its own
+// ancestor, or seen before, is passed over.
+func (f *File) Pages(visit func(Page) bool) error {
+	c, err := f.Catalog()
+	if err != nil {
+		return err
+	}
+	at, root, err := f.Child(Place{Ref: f.Root()}, c, Name("Pages"))
+	if err != nil {
+		return err
+	}
+	w := &pageWalk{f: f, seen: map[Ref]bool{}, visit: visit}
+	return w.node(at, root, 0)
+}
+
+type pageWalk struct {
+	f     *File
+	seen  map[Ref]bool
+	visit func(Page) bool
+	stop  bool
+}
+
+func (w *pageWalk) node(at Place, o Object, depth int) error {
+	d, ok := o.(*Dict)
+	if !ok || w.stop {
+		return nil
+	}
+	if !at.Direct() {
+		if w.seen[at.Ref] {
+			return nil
+		}
+		w.seen[at.Ref] = true
+	}
+	if depth > maxDepth || len(w.seen) > maxPagesSeen {
+		return fmt.Errorf("%w: page tree", ErrTooComplex)
+	}
+	kids, err := w.f.Resolve(d.Get("Kids"))
+	if err != nil {
+		return err
+	}
+	list, ok := kids.(Array)
+	if !ok {
+		if t, _ := w.f.Resolve(d.Get("Type")); t == Name("Pages") && depth == 0 {
+			return nil
+		}
+		w.stop = !w.visit(Page{at, d})
+		return nil
+	}
+	listAt, _, err := w.f.Child(at, d, Name("Kids"))
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		kidAt, kid, err := w.f.Child(listAt, list, i)
+		if err != nil {
+			return err
+		}
+		if err := w.node(kidAt, kid, depth+1); err != nil || w.stop {
+			return err
+		}
+	}
+	return nil
+}
+
+// FirstPage is the first page in reading order, ErrNoPage when there is none.
+func (f *File) FirstPage() (page Page, err error) {
+	err = f.Pages(func(p Page) bool { page = p; return false })
+	if err == nil && page.Dict == nil {
+		err = ErrNoPage
+	}
+	return page, err
+}
+
+// PageCount is the root's Count; when that cannot be, the pages are counted.
+func (f *File) PageCount() (int, error) {
+	c, err := f.Catalog()
+	if err != nil {
+		return 0, err
+	}
+	root, err := f.Dict(c.Get("Pages"))
+	if err != nil {
+		return 0, err
+	}
+	if n, ok := f.int(root.Get("Count")); ok && n > 0 && n <= f.Size/16 && n <= maxObject {
+		return int(n), nil
+	}
+	n := 0
+	err = f.Pages(func(Page) bool { n++; return true })
+	return n, err
+}

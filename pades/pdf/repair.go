@@ -1,0 +1,322 @@
+package pdf
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+)
+
+// OpenRepaired rebuilds the cross-reference by one scan of the file. What is appended to
+// such a file carries a complete cross-reference without Prev, which heals it for every
+// reader. A file that is already signed is not repaired (ErrDamaged).
+func OpenRepaired(r io.ReaderAt, size int64) (*File, error) {
+	f, err := bare(r, size)
+	if err != nil {
+		return nil, err
+	}
+	f.base, f.Repaired = f.Header, true
+	f.found = map[int]entry{}
+	s := &scan{f: f, streamAt: map[int]int64{}}
+	if err := s.run(); err != nil {
+		return nil, err
+	}
+	if err := s.trailer(); err != nil {
+		return nil, err
+	}
+	if err := f.setEncryption(); err != nil {
+		return nil, err
+	}
+	if err := s.unpack(); err != nil {
+		return nil, err
+	}
+	if _, err := f.Catalog(); err != nil {
+		if err = s.findCatalog(); err != nil {
+			return nil, err
+		}
+	}
+	if err := f.probe(); err != nil {
+		return nil, err
+	}
+	sigs, err := f.Signatures()
+	if err != nil {
+		return nil, err
+	}
+	if len(sigs) > 0 || s.signed {
+		return nil, fmt.Errorf("%w: and signed, so it is not repaired", ErrDamaged)
+	}
+	if s.cut {
+		return nil, fmt.Errorf("%w: the last object is cut off", ErrTruncated)
+	}
+	return f, nil
+}
+
+// scan is one pass over the file for "N G obj" and trailers.
+type scan struct {
+	f        *File
+	trailers []*Dict // in the order of the file
+	packed   []int   // object streams, in the order of the file
+	streamAt map[int]int64
+	catalogs []Ref
+	signed   bool
+	cut      bool // the last object found does not end
+}
+
+const scanPiece = 1 << 20
+
+// run looks for the word obj, which is rare outside of what it introduces; the data of
+// streams is jumped over, so objects in attachments are not taken for ours.
+func (s *scan) run() error {
+	const overlap = 64
+	at := s.f.Header
+	for at < s.f.Size {
+		b, err := s.f.bytes(at, scanPiece)
+		if err != nil {
+			return err
+		}
+		last := at+int64(len(b)) >= s.f.Size
+		next, err := s.piece(b, at)
+		if err != nil {
+			return err
+		}
+		switch {
+		case next > at+int64(len(b))-overlap:
+			at = next
+		case last:
+			return nil
+		default:
+			at += int64(len(b)) - overlap
+		}
+	}
+	return nil
+}
+
+// piece handles what begins in a window and returns where to go on.
+func (s *scan) piece(b []byte, at int64) (int64, error) {
+	for pos := 0; ; {
+		i := indexEither(b[pos:], "obj", "trailer")
+		if i < 0 {
+			return 0, nil
+		}
+		i += pos
+		var next int64
+		var err error
+		if b[i] == 't' {
+			next, err = s.trailerAt(at + int64(i))
+		} else {
+			from := headerStart(b, i)
+			if from < 0 {
+				pos = i + 3
+				continue
+			}
+			next, err = s.object(at+int64(from), at+int64(i)+3)
+		}
+		if err != nil {
+			return 0, err
+		}
+		if next >= at+int64(len(b)) {
+			return next, nil
+		}
+		pos = int(next - at)
+	}
+}
+
+func indexEither(b []byte, x, y string) int {
+	i, j := bytes.Index(b, []byte(x)), -1
+	if i >= 0 {
+		j = bytes.Index(b[:i], []byte(y))
+	} else {
+		j = bytes.Index(b, []byte(y))
+	}
+	if j >= 0 {
+		return j
+	}
+	return i
+}
+
+// headerStart walks back from obj over "N G "; -1 when that is not what precedes it.
+func headerStart(b []byte, i int) int {
+	skip := func(i int, in func(byte) bool) int {
+		for i > 0 && in(b[i-1]) {
+			i--
+		}
+		return i
+	}
+	for range 2 {
+		sp := skip(i, isSpace)
+		dg := skip(sp, isDigit)
+		if dg == sp || (sp == i && i < len(b) && isDigit(b[i])) {
+			return -1
+		}
+		i = dg
+	}
+	if i > 0 && isRegular(b[i-1]) {
+		// "endobj12 0 obj" without white space between is still an object
+		if !bytes.HasSuffix(b[:i], []byte("endobj")) {
+			return -1
+		}
+	}
+	return i
+}
+
+func (s *scan) object(at, afterWord int64) (int64, error) {
+	ref, o, end, err := s.f.objectAt(at)
+	s.cut = false
+	if errors.Is(err, ErrDamaged) {
+		s.cut = true
+		return afterWord, nil
+	}
+	if err != nil {
+		return 0, err
+	}
+	if len(s.f.found) >= maxLoaded {
+		return 0, fmt.Errorf("%w: objects in a damaged file", ErrTooComplex)
+	}
+	if ref.Num == 0 {
+		return afterWord, nil
+	}
+	s.f.found[ref.Num] = entry{inFile, at - s.f.base, ref.Gen}
+	d, _ := o.(*Dict)
+	st, isStream := o.(*Stream)
+	if isStream {
+		d = st.Dict
+	}
+	if d != nil {
+		s.note(ref, d, at, isStream)
+	}
+	if !isStream {
+		return end, nil
+	}
+	next, err := s.afterStream(st)
+	if err != nil {
+		return 0, err
+	}
+	if next < 0 {
+		s.cut = true
+		return end, nil
+	}
+	return next, nil
+}
+
+func (s *scan) note(ref Ref, d *Dict, at int64, isStream bool) {
+	switch d.Get("Type") {
+	case Name("ObjStm"):
+		if isStream {
+			s.packed = append(s.packed, ref.Num)
+			s.streamAt[ref.Num] = at
+		}
+	case Name("XRef"):
+		if isStream {
+			s.trailers = append(s.trailers, d)
+		}
+	case Name("Catalog"):
+		s.catalogs = append(s.catalogs, ref)
+	}
+	if isSignature(d) && d.Has("ByteRange") {
+		s.signed = true
+	}
+}
+
+// afterStream is where a stream's data ends: by its Length when that is written down and
+// right, else at the next endstream; -1 when there is none.
+func (s *scan) afterStream(st *Stream) (int64, error) {
+	if n, ok := st.Get("Length").(Number); ok {
+		if v, ok := n.Int(); ok && v >= 0 && v < s.f.Size-st.At {
+			b, err := s.f.bytes(st.At+v, 16)
+			if err != nil {
+				return 0, err
+			}
+			if bytes.HasPrefix(bytes.TrimLeft(b, white), []byte("endstream")) {
+				return st.At + v, nil
+			}
+		}
+	}
+	return s.f.find(st.At, s.f.Size, []byte("endstream"))
+}
+
+func (s *scan) trailerAt(at int64) (int64, error) {
+	after := at + 7
+	err := s.f.within(after, func(l *lexer) error {
+		o, err := l.object(0)
+		if err != nil {
+			return err
+		}
+		if d, ok := o.(*Dict); ok {
+			s.trailers = append(s.trailers, d)
+			after += int64(l.pos)
+			s.cut = false
+		}
+		return nil
+	})
+	if err != nil && !errors.Is(err, ErrDamaged) {
+		return 0, err
+	}
+	return after, nil
+}
+
+// trailer takes the newest trailer that names a catalog, completed from the others: in a
+// damaged linearised file each of the two may lack something.
+func (s *scan) trailer() error {
+	t := NewDict()
+	for _, d := range slices.Backward(s.trailers) {
+		_, rooted := d.Get("Root").(Ref)
+		for _, k := range d.Keys() {
+			fill := k == "Encrypt" || k == "ID" || k == "Info"
+			if !t.Has(k) && (fill || rooted && !t.Has("Root")) {
+				t.Set(k, d.Get(k))
+			}
+		}
+	}
+	s.f.Trailer = t
+	return nil
+}
+
+// unpack registers what object streams hold, unless the object also lies plain in the
+// file further on.
+func (s *scan) unpack() error {
+	where := map[int]int64{}
+	for _, num := range s.packed {
+		at := s.streamAt[num]
+		if e := s.f.found[num]; e.kind != inFile || e.offset+s.f.base != at {
+			continue
+		}
+		os, err := s.f.stream(num)
+		if errors.Is(err, ErrDamaged) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for i, n := range os.nums {
+			if e, ok := s.f.found[n]; ok && e.kind == inFile && e.offset+s.f.base > at {
+				continue
+			}
+			if w, ok := where[n]; ok && w > at {
+				continue
+			}
+			if len(s.f.found) >= maxLoaded {
+				return fmt.Errorf("%w: objects in a damaged file", ErrTooComplex)
+			}
+			where[n] = at
+			s.f.found[n] = entry{inStream, int64(num), i}
+		}
+	}
+	clear(s.f.cache)
+	return nil
+}
+
+// findCatalog takes the last catalog in the file when no trailer names one.
+func (s *scan) findCatalog() error {
+	for _, r := range slices.Backward(s.catalogs) {
+		if e := s.f.found[r.Num]; e.kind != inFile || e.gen != r.Gen {
+			continue
+		}
+		d, err := s.f.Dict(r)
+		if err == nil && d.Has("Pages") {
+			s.f.Trailer.Set("Root", r)
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: no catalog found", ErrDamaged)
+}

@@ -1,0 +1,237 @@
+package pdf
+
+import "fmt"
+
+// Signature is a signature field that is signed. ByteRange and Contents are as the file
+// says: whether they cover what they should is the verifier's to find out.
+type Signature struct {
+	Field Field
+	Place // of the signature dictionary
+	Dict  *Dict
+
+	Type      Name // "Sig", "DocTimeStamp", or empty
+	Filter    Name
+	SubFilter Name
+	ByteRange []int64
+	Contents  []byte
+	// ContentsAt and ContentsEnd are where the token <…> lies in the file; 0 when it
+	// lies in an object stream, where it must not be.
+	ContentsAt, ContentsEnd int64
+
+	M, Name, Reason, Location, ContactInfo string
+
+	DocMDP     int        // permissions of a certifying signature, 1 to 3; 0: not certifying
+	FieldLocks []FieldMDP // fields that may not change afterwards
+}
+
+// FieldMDP says which fields a signature locks (ISO 32000-2, 12.8.2.4).
+type FieldMDP struct {
+	Action string // "All", "Include", "Exclude"
+	Fields []string
+}
+
+// Locks tells whether a field's name is locked; a name locks the fields below it too.
+func (m FieldMDP) Locks(name string) bool {
+	in := false
+	for _, n := range m.Fields {
+		in = in || n == name || len(name) > len(n) && name[:len(n)] == n && name[len(n)] == '.'
+	}
+	switch m.Action {
+	case "Include":
+		return in
+	case "Exclude":
+		return !in
+	}
+	return true
+}
+
+// Signatures are the signed fields in the order of the form.
+func (f *File) Signatures() ([]Signature, error) {
+	form, err := f.Form()
+	if err != nil {
+		return nil, err
+	}
+	return f.SignaturesOf(form)
+}
+
+// SignaturesOf is Signatures of a form that was read before.
+func (f *File) SignaturesOf(form *Form) ([]Signature, error) {
+	var out []Signature
+	for _, fd := range form.Fields {
+		if fd.Type != "Sig" || fd.Value == nil {
+			continue
+		}
+		at := fd.Place
+		at.Path = append(append([]any{}, at.Path...), Name("V"))
+		at, o, err := f.follow(at, fd.Value)
+		if err != nil {
+			return nil, fmt.Errorf("signature %q: %w", fd.Name, err)
+		}
+		d, ok := o.(*Dict)
+		if !ok {
+			continue
+		}
+		s, err := f.signature(at, d)
+		if err != nil {
+			return nil, fmt.Errorf("signature %q: %w", fd.Name, err)
+		}
+		s.Field = fd
+		out = append(out, *s)
+	}
+	return out, nil
+}
+
+func (f *File) signature(at Place, d *Dict) (*Signature, error) {
+	s := &Signature{Place: at, Dict: d, M: f.text(d.Get("M")), Name: f.text(d.Get("Name")), Reason: f.text(d.Get("Reason")),
+		Location: f.text(d.Get("Location")), ContactInfo: f.text(d.Get("ContactInfo")),
+		Type: Name(f.text(d.Get("Type"))), Filter: Name(f.text(d.Get("Filter"))), SubFilter: Name(f.text(d.Get("SubFilter")))}
+	br, err := f.Array(d.Get("ByteRange"))
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range br {
+		n, ok := f.int(o)
+		if !ok || len(s.ByteRange) > 1024 {
+			return nil, fmt.Errorf("%w: bad ByteRange", ErrDamaged)
+		}
+		s.ByteRange = append(s.ByteRange, n)
+	}
+	c, err := f.Resolve(d.Get("Contents"))
+	if err != nil {
+		return nil, err
+	}
+	if str, ok := c.(String); ok {
+		s.Contents, s.ContentsAt, s.ContentsEnd = str.Value, str.At, str.End
+	}
+	return s, f.references(s, d)
+}
+
+// references reads the transforms: DocMDP and FieldMDP.
+func (f *File) references(s *Signature, d *Dict) error {
+	refs, err := f.Array(d.Get("Reference"))
+	if err != nil {
+		return err
+	}
+	for _, o := range refs {
+		r, err := f.Dict(o)
+		if err != nil {
+			return err
+		}
+		p, err := f.Dict(r.Get("TransformParams"))
+		if err != nil {
+			return err
+		}
+		switch f.text(r.Get("TransformMethod")) {
+		case "DocMDP":
+			s.DocMDP = 2
+			if n, ok := f.int(p.Get("P")); ok && n >= 1 && n <= 3 {
+				s.DocMDP = int(n)
+			}
+		case "FieldMDP":
+			m, err := f.fieldMDP(p)
+			if err != nil {
+				return err
+			}
+			s.FieldLocks = append(s.FieldLocks, m)
+		}
+	}
+	return nil
+}
+
+func (f *File) fieldMDP(p *Dict) (m FieldMDP, err error) {
+	m.Action = f.text(p.Get("Action"))
+	list, err := f.Array(p.Get("Fields"))
+	for _, o := range list {
+		m.Fields = append(m.Fields, f.text(o))
+	}
+	return m, err
+}
+
+// Lock reads the Lock dictionary of a signature field, nil when it has none.
+func (f *File) Lock(fd Field) (*FieldMDP, *Dict, error) {
+	d, err := f.Dict(fd.Dict.Get("Lock"))
+	if err != nil || d == nil {
+		return nil, nil, err
+	}
+	m, err := f.fieldMDP(d)
+	return &m, d, err
+}
+
+// Perms tells of the catalog's Perms: a DocMDP entry and usage rights.
+func (f *File) Perms() (docMDP, usageRights bool, err error) {
+	c, err := f.Catalog()
+	if err != nil {
+		return false, false, err
+	}
+	p, err := f.Dict(c.Get("Perms"))
+	return p.Has("DocMDP"), p.Has("UR3") || p.Has("UR"), err
+}
+
+// DSS is the document security store (ETSI EN 319 142-1, 5.4.2.2).
+type DSS struct {
+	Place
+	Dict               *Dict
+	Certs, OCSPs, CRLs [][]byte // DER
+	VRI                map[string]*Dict
+}
+
+// DSS reads the security store, nil when the file has none. limit bounds its total size.
+func (f *File) DSS(limit int64) (*DSS, error) {
+	c, err := f.Catalog()
+	if err != nil {
+		return nil, err
+	}
+	at, o, err := f.Child(Place{Ref: f.Root()}, c, Name("DSS"))
+	if err != nil {
+		return nil, err
+	}
+	d, ok := o.(*Dict)
+	if !ok {
+		return nil, nil
+	}
+	s := &DSS{Place: at, Dict: d, VRI: map[string]*Dict{}}
+	for k, dst := range map[Name]*[][]byte{"Certs": &s.Certs, "OCSPs": &s.OCSPs, "CRLs": &s.CRLs} {
+		if *dst, err = f.blobs(d.Get(k), &limit); err != nil {
+			return nil, fmt.Errorf("DSS %s: %w", k, err)
+		}
+	}
+	vri, err := f.Dict(d.Get("VRI"))
+	if err != nil {
+		return nil, err
+	}
+	for _, k := range vri.Keys() {
+		v, err := f.Dict(vri.Get(k))
+		if err != nil {
+			return nil, err
+		}
+		if v != nil {
+			s.VRI[string(k)] = v
+		}
+	}
+	return s, nil
+}
+
+// blobs reads an array of streams within what is left of a limit.
+func (f *File) blobs(o Object, left *int64) (out [][]byte, err error) {
+	list, err := f.Array(o)
+	if err != nil {
+		return nil, err
+	}
+	for _, o := range list {
+		o, err := f.Resolve(o)
+		if err != nil {
+			return nil, err
+		}
+		st, ok := o.(*Stream)
+		if !ok {
+			continue
+		}
+		b, err := f.Data(st, *left)
+		if err != nil {
+			return nil, err
+		}
+		*left -= int64(len(b))
+		out = append(out, b)
+	}
+	return out, nil
+}

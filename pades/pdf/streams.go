@@ -1,0 +1,343 @@
+package pdf
+
+import (
+	"bytes"
+	"compress/zlib"
+	"encoding/ascii85"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Data is the decoded content of a stream, at most limit bytes (32 MiB at most).
+// Filters: Flate with predictors, ASCIIHex, ASCII85.
+func (f *File) Data(s *Stream, limit int64) ([]byte, error) {
+	return f.data(s, min(limit, maxInflated), true)
+}
+
+func (f *File) data(s *Stream, limit int64, encrypted bool) ([]byte, error) {
+	if s.At == 0 {
+		return s.Body, nil
+	}
+	n, err := f.length(s)
+	if err != nil {
+		return nil, err
+	}
+	if n > limit {
+		return nil, fmt.Errorf("%w: a stream of %d bytes", ErrTooComplex, n)
+	}
+	b, err := f.bytes(s.At, int(n))
+	if err != nil {
+		return nil, err
+	}
+	if encrypted && f.crypt != nil {
+		if b, err = f.crypt.decrypt(f.crypt.stm, s.ref, b); err != nil {
+			return nil, err
+		}
+	}
+	filters, parms, err := f.filters(s.Dict)
+	if err != nil {
+		return nil, err
+	}
+	for i, name := range filters {
+		if b, err = f.decode(name, parms[i], b, limit); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+// length is the Length of a stream, checked: endstream must follow, or it is searched.
+func (f *File) length(s *Stream) (int64, error) {
+	n, ok := f.int(s.Get("Length"))
+	if ok && n >= 0 && n <= f.Size-s.At {
+		b, err := f.bytes(s.At+n, 16)
+		if err != nil {
+			return 0, err
+		}
+		if bytes.HasPrefix(bytes.TrimLeft(b, white), []byte("endstream")) {
+			return n, nil
+		}
+	}
+	end, err := f.find(s.At, min(f.Size, s.At+maxInflated), []byte("endstream"))
+	if err != nil {
+		return 0, err
+	}
+	if end < 0 {
+		return 0, fmt.Errorf("%w: a stream does not end", ErrDamaged)
+	}
+	tail, err := f.bytes(max(s.At, end-2), int(end-max(s.At, end-2)))
+	if err != nil {
+		return 0, err
+	}
+	if bytes.HasSuffix(tail, []byte("\r\n")) {
+		end -= 2
+	} else if bytes.HasSuffix(tail, []byte("\n")) || bytes.HasSuffix(tail, []byte("\r")) {
+		end--
+	}
+	return end - s.At, nil
+}
+
+// find searches the file in pieces; -1 when it is not there.
+func (f *File) find(from, to int64, what []byte) (int64, error) {
+	const piece = 64 << 10
+	for at := from; at < to; at += piece {
+		b, err := f.bytes(at, piece+len(what)-1)
+		if err != nil {
+			return 0, err
+		}
+		if i := bytes.Index(b, what); i >= 0 && at+int64(i) < to {
+			return at + int64(i), nil
+		}
+	}
+	return -1, nil
+}
+
+func (f *File) filters(d *Dict) (names []Name, parms []*Dict, err error) {
+	fl, err := f.Resolve(d.Get("Filter"))
+	if err != nil {
+		return nil, nil, err
+	}
+	dp, err := f.Resolve(d.Get("DecodeParms"))
+	if err != nil {
+		return nil, nil, err
+	}
+	var list Array
+	switch v := fl.(type) {
+	case Name:
+		list = Array{v}
+		dp = Array{dp}
+	case Array:
+		list = v
+	}
+	pa, _ := dp.(Array)
+	if len(list) > 4 {
+		return nil, nil, fmt.Errorf("%w: filters", ErrTooComplex)
+	}
+	for i, o := range list {
+		o, err := f.Resolve(o)
+		if err != nil {
+			return nil, nil, err
+		}
+		n, _ := o.(Name)
+		var p *Dict
+		if i < len(pa) {
+			if p, err = f.Dict(pa[i]); err != nil {
+				return nil, nil, err
+			}
+		}
+		names, parms = append(names, n), append(parms, p)
+	}
+	return names, parms, nil
+}
+
+func (f *File) decode(name Name, p *Dict, b []byte, limit int64) ([]byte, error) {
+	switch name {
+	case "FlateDecode", "Fl":
+		out, err := f.inflate(b, limit)
+		if err != nil {
+			return nil, err
+		}
+		return f.unpredict(p, out)
+	case "ASCIIHexDecode", "AHx":
+		l := &lexer{b: append(append([]byte{'<'}, b...), '>'), last: true, base: -1}
+		o, err := l.hex()
+		if err != nil {
+			return nil, err
+		}
+		return o.(String).Value, nil
+	case "ASCII85Decode", "A85":
+		if i := bytes.Index(b, []byte("~>")); i >= 0 {
+			b = b[:i]
+		}
+		out, err := io.ReadAll(io.LimitReader(ascii85.NewDecoder(bytes.NewReader(b)), limit))
+		if err != nil {
+			return nil, fmt.Errorf("%w: ASCII85: %v", ErrDamaged, err)
+		}
+		return out, nil
+	case "Crypt":
+		return b, nil
+	}
+	return nil, fmt.Errorf("%w: filter %s", ErrUnsupported, name)
+}
+
+func (f *File) inflate(b []byte, limit int64) ([]byte, error) {
+	z, err := zlib.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("%w: inflate: %v", ErrDamaged, err)
+	}
+	out, err := io.ReadAll(io.LimitReader(z, limit+1))
+	if f.inflated += int64(len(out)); int64(len(out)) > limit || f.inflated > maxInflateSum {
+		return nil, fmt.Errorf("%w: inflated size", ErrTooComplex)
+	}
+	// A wrong or missing checksum at the end is common and harmless.
+	if err != nil && !(len(out) > 0 && (errors.Is(err, zlib.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF))) {
+		return nil, fmt.Errorf("%w: inflate: %v", ErrDamaged, err)
+	}
+	return out, nil
+}
+
+// unpredict undoes the PNG predictors (ISO 32000-2, 7.4.4.4).
+func (f *File) unpredict(p *Dict, b []byte) ([]byte, error) {
+	num := func(k Name, def int64) int64 {
+		if v, ok := f.int(p.Get(k)); ok {
+			return v
+		}
+		return def
+	}
+	pred := num("Predictor", 1)
+	if p == nil || pred < 2 {
+		return b, nil
+	}
+	cols, colors, bits := num("Columns", 1), num("Colors", 1), num("BitsPerComponent", 8)
+	if pred < 10 {
+		return nil, fmt.Errorf("%w: predictor %d", ErrUnsupported, pred)
+	}
+	if cols < 1 || cols > 1<<20 || colors < 1 || colors > 32 || bits < 1 || bits > 16 {
+		return nil, fmt.Errorf("%w: bad predictor", ErrDamaged)
+	}
+	row, bpp := int((cols*colors*bits+7)/8), int(max(1, colors*bits/8))
+	out := make([]byte, 0, len(b))
+	prev := make([]byte, row)
+	for len(b) > 1 {
+		kind, cur := b[0], b[1:min(len(b), row+1)]
+		b = b[len(cur)+1:]
+		at := len(out)
+		out = append(out, cur...)
+		line := out[at:]
+		for i := range line {
+			var a, c byte
+			if i >= bpp {
+				a, c = line[i-bpp], prev[i-bpp]
+			}
+			switch kind {
+			case 1:
+				line[i] += a
+			case 2:
+				line[i] += prev[i]
+			case 3:
+				line[i] += byte((int(a) + int(prev[i])) / 2)
+			case 4:
+				line[i] += paeth(a, prev[i], c)
+			}
+		}
+		if len(line) == row {
+			prev = line
+		}
+	}
+	return out, nil
+}
+
+func paeth(a, b, c byte) byte {
+	pa, pb, pc := int(b)-int(c), int(a)-int(c), int(a)+int(b)-2*int(c)
+	pa, pb, pc = max(pa, -pa), max(pb, -pb), max(pc, -pc)
+	switch {
+	case pa <= pb && pa <= pc:
+		return a
+	case pb <= pc:
+		return b
+	}
+	return c
+}
+
+// objectStream is an inflated object stream.
+type objectStream struct {
+	num   int
+	data  []byte
+	place map[int]int // object number to offset in data
+	nums  []int
+}
+
+// stream loads an object stream; the last few stay, up to 32 MiB.
+func (f *File) stream(num int) (*objectStream, error) {
+	for i, s := range f.streams {
+		if s.num == num {
+			copy(f.streams[1:i+1], f.streams[:i])
+			f.streams[0] = s
+			return s, nil
+		}
+	}
+	e, err := f.entry(num)
+	if err != nil {
+		return nil, err
+	}
+	if e.kind != inFile {
+		return nil, fmt.Errorf("%w: object stream %d is not in the file", ErrDamaged, num)
+	}
+	o, err := f.load(Ref{num, e.gen})
+	if err != nil {
+		return nil, err
+	}
+	st, ok := o.(*Stream)
+	if !ok {
+		return nil, fmt.Errorf("%w: object stream %d is no stream", ErrDamaged, num)
+	}
+	s, err := f.parseObjectStream(num, st)
+	if err != nil {
+		return nil, fmt.Errorf("object stream %d: %w", num, err)
+	}
+	f.streams = append([]*objectStream{s}, f.streams...)
+	sum := 0
+	for i, x := range f.streams {
+		if sum += len(x.data); i > 0 && (sum > maxInflated || i >= 8) {
+			f.streams = f.streams[:i]
+			break
+		}
+	}
+	return s, nil
+}
+
+func (f *File) parseObjectStream(num int, st *Stream) (*objectStream, error) {
+	if st.Get("Type") != Name("ObjStm") {
+		return nil, fmt.Errorf("%w: no object stream", ErrDamaged)
+	}
+	n, ok1 := f.int(st.Get("N"))
+	first, ok2 := f.int(st.Get("First"))
+	b, err := f.data(st, maxInflated, true)
+	if err != nil {
+		return nil, err
+	}
+	if !ok1 || !ok2 || n < 0 || n > int64(len(b)) || first < 0 || first > int64(len(b)) {
+		return nil, fmt.Errorf("%w: bad N or First", ErrDamaged)
+	}
+	if n > maxLoaded {
+		return nil, fmt.Errorf("%w: objects in a stream", ErrTooComplex)
+	}
+	s := &objectStream{num: num, data: b, place: make(map[int]int, n)}
+	l := &lexer{b: b[:first], last: true, base: -1}
+	for range n {
+		num, err := l.uint()
+		if err != nil {
+			return nil, err
+		}
+		at, err := l.uint()
+		if err != nil {
+			return nil, err
+		}
+		if num > maxObject || at > int64(len(b))-first {
+			return nil, fmt.Errorf("%w: bad object stream index", ErrDamaged)
+		}
+		s.nums = append(s.nums, int(num))
+		s.place[int(num)] = int(first + at)
+	}
+	return s, nil
+}
+
+func (f *File) fromStream(num int, e entry) (Object, error) {
+	if f.reads++; f.reads > maxReads {
+		return nil, fmt.Errorf("%w: objects read", ErrTooComplex)
+	}
+	if e.offset > maxObject {
+		return nil, fmt.Errorf("%w: bad object stream number", ErrDamaged)
+	}
+	s, err := f.stream(int(e.offset))
+	if err != nil {
+		return nil, err
+	}
+	at, ok := s.place[num]
+	if !ok {
+		return nil, fmt.Errorf("%w: not in object stream %d", ErrDamaged, s.num)
+	}
+	l := &lexer{b: s.data, pos: at, last: true, base: -1}
+	return l.object(0)
+}
