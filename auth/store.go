@@ -86,3 +86,6 @@ type Store interface {
 	// SweepSessions deletes sessions and remembered ids whose end has passed.
 	SweepSessions(ctx context.Context, now time.Time) (int, error)
 }
+
+// SessionTopic is announced when a session ends, so that streams it opened can stop.
+func SessionTopic(id string) string { return "session:" + id }
