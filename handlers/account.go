@@ -4,19 +4,20 @@ import (
 	"net/http"
 	"slices"
 
+	"countersign/auth"
 	"countersign/web/templates"
 )
 
 func (a *App) showAccount(w http.ResponseWriter, r *http.Request) error {
 	view := templates.Account{Page: a.pageFor(r, "Your account", "account")}
-	sessions, err := a.Auth.Sessions(r.Context(), personOf(r).ID)
+	sessions, err := a.Auth.List(r.Context(), actorOf(r))
 	if err != nil {
 		return err
 	}
-	current, _ := a.Auth.FromRequest(r)
+	current, _ := auth.FromContext(r.Context())
 	for _, s := range sessions {
-		view.Sessions = append(view.Sessions, templates.SessionRow{ID: s.ID, Started: s.CreatedAt, Seen: s.SeenAt, Ends: s.ExpiresAt,
-			Agent: cut(s.Agent, 200), Address: s.Address, Current: current != nil && s.ID == current.ID})
+		view.Sessions = append(view.Sessions, templates.SessionRow{ID: s.ID, Started: s.CreatedAt, Seen: s.SeenAt, Ends: s.Ending(),
+			Agent: cut(s.Data.Agent, 200), Address: s.Data.Address, Current: current != nil && s.ID == current.ID})
 	}
 	a.clearFlash(w, r)
 	return a.page(w, r, http.StatusOK, templates.AccountPage(view))

@@ -23,7 +23,7 @@ import (
 type Changes interface {
 	// Subscribe answers a channel that gets a value when one of the topics was
 	// announced, until the context ends.
-	Subscribe(ctx context.Context, topics ...string) <-chan string
+	Subscribe(ctx context.Context, topics ...string) (changed <-chan string, cancel func())
 }
 
 // Log reads the audit log; db's audit store is one.

@@ -14,9 +14,6 @@ import (
 	"countersign/web/templates"
 )
 
-// resendAfter is how long a new code cannot be asked for; signing enforces it.
-const resendAfter = 30 * time.Second
-
 func (a *App) showCeremony(w http.ResponseWriter, r *http.Request) error {
 	view, _, err := a.ceremony(r)
 	if err != nil {
@@ -61,7 +58,7 @@ func (a *App) ceremony(r *http.Request) (view templates.Ceremony, changing bool,
 	if view.Credential, err = a.Identity.Credential(ctx, actor, identity.CredentialID(c.Credential)); err != nil {
 		return view, false, err
 	}
-	view.TriesLeft = max(0, signing.TriesPerCeremony-c.Tries)
+	view.TriesLeft = max(0, a.Signing.Limits.Tries-c.Tries)
 	view.Step = stepOf(c, s)
 	switch view.Step {
 	case "check":
@@ -70,7 +67,7 @@ func (a *App) ceremony(r *http.Request) (view templates.Ceremony, changing bool,
 	case "code":
 		view.Title = "Enter the code we sent you"
 		if !c.CodeSentAt.IsZero() {
-			view.ResendIn = max(0, int(resendAfter.Seconds())-int(a.Now().Sub(c.CodeSentAt).Seconds()))
+			view.ResendIn = max(0, int((a.Signing.Limits.SendEvery - a.Now().Sub(c.CodeSentAt)).Seconds()))
 		}
 		view.CodeError, view.PINError = factorErrors(c)
 	case "progress":
@@ -214,7 +211,8 @@ func failedBecause(c signing.Ceremony, s signing.Signature) templates.Problem {
 	if reason == "" {
 		reason = c.Reason
 	}
-	p := templates.Problem{Title: "Nothing was signed", Sentence: signing.Sentence(reason), Signed: "Nothing was signed.",
+	explained := signing.Explain(reason)
+	p := templates.Problem{Title: "Nothing was signed", Sentence: explained.Sentence, Who: explained.Who, Signed: "Nothing was signed.",
 		WayOn: "Start again", WayPath: "/documents/" + string(s.Document) + "/sign"}
 	switch s.State {
 	case signing.SignatureOutcomeUnknown:

@@ -35,7 +35,7 @@ func (a *App) document(r *http.Request, id signing.DocumentID) (templates.Docume
 		return view, err
 	}
 	if d.State != signing.DocumentReady {
-		view.WhyNot = signing.Sentence(d.Reason)
+		view.WhyNot = signing.Explain(d.Reason).Sentence
 		return view, nil
 	}
 	if d.Signed || d.Earlier > 0 {

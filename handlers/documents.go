@@ -108,11 +108,11 @@ func (a *App) uploadRaw(w http.ResponseWriter, r *http.Request) error {
 			a.log.ErrorContext(r.Context(), "upload failed", "request", view.Reference, "cause", err)
 		}
 		w.WriteHeader(status)
-		return json.NewEncoder(w).Encode(map[string]string{"sentence": templates.Say(a.textContext(r), view.Sentence, argsOf(err)), "reference": view.Reference})
+		return json.NewEncoder(w).Encode(map[string]string{"sentence": templates.T(a.textContext(r), view.Sentence, argsOf(err)...), "reference": view.Reference})
 	}
 	if document.State != signing.DocumentReady {
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		return json.NewEncoder(w).Encode(map[string]string{"sentence": templates.Say(a.textContext(r), signing.Sentence(document.Reason), nil), "reference": referenceOf(r)})
+		return json.NewEncoder(w).Encode(map[string]string{"sentence": templates.T(a.textContext(r), signing.Explain(document.Reason).Sentence), "reference": referenceOf(r)})
 	}
 	w.Header().Set("Location", "/documents/"+string(document.ID))
 	w.WriteHeader(http.StatusCreated)
@@ -132,12 +132,15 @@ func uploadStatus(status int, err error) int {
 	return status
 }
 
-func argsOf(err error) map[string]any {
+// argsOf are the values of an error's sentence, in pairs.
+func argsOf(err error) (pairs []any) {
 	var domain *signing.Error
 	if errors.As(err, &domain) {
-		return domain.Args
+		for name, value := range domain.Args {
+			pairs = append(pairs, name, value)
+		}
 	}
-	return nil
+	return pairs
 }
 
 // uploadForm takes the first file of a multipart form, streamed part by part: the way
@@ -153,10 +156,10 @@ func (a *App) uploadForm(w http.ResponseWriter, r *http.Request) error {
 		if status = uploadStatus(status, err); status >= 500 && status != http.StatusInsufficientStorage {
 			return err
 		}
-		return a.refuseUpload(w, r, status, name, templates.Say(a.textContext(r), view.Sentence, argsOf(err)))
+		return a.refuseUpload(w, r, status, name, templates.T(a.textContext(r), view.Sentence, argsOf(err)...))
 	}
 	if document.State != signing.DocumentReady {
-		return a.refuseUpload(w, r, http.StatusUnprocessableEntity, document.Name, templates.Say(a.textContext(r), signing.Sentence(document.Reason), nil))
+		return a.refuseUpload(w, r, http.StatusUnprocessableEntity, document.Name, templates.T(a.textContext(r), signing.Explain(document.Reason).Sentence))
 	}
 	return a.redirect(w, r, "/documents/"+string(document.ID), "")
 }

@@ -28,7 +28,8 @@ func (a *App) stream(w http.ResponseWriter, r *http.Request, render part, topics
 	defer cancel()
 	defer context.AfterFunc(a.stop, cancel)()
 
-	changed := a.Changes.Subscribe(ctx, topics...)
+	changed, unsubscribe := a.Changes.Subscribe(ctx, topics...)
+	defer unsubscribe()
 	control := http.NewResponseController(w)
 	header := w.Header()
 	header.Set("Content-Type", "text/event-stream")

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"countersign/auth"
 	"countersign/people"
 )
 
@@ -94,7 +95,8 @@ func (a *App) record(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
 		rec := &record{reference: newReference(), address: a.clientAddress(r)}
-		r = r.WithContext(context.WithValue(r.Context(), recordKey, rec))
+		ctx := context.WithValue(r.Context(), recordKey, rec)
+		r = r.WithContext(auth.WithClient(ctx, auth.Client{Address: rec.address, Request: rec.reference}))
 		w.Header().Set("X-Request-Id", rec.reference)
 		next.ServeHTTP(&statusWriter{w, rec}, r)
 		if strings.HasPrefix(r.URL.Path, "/static/") {

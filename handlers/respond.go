@@ -98,9 +98,13 @@ func (a *App) explain(r *http.Request, err error) (int, templates.Problem) {
 	case errors.As(err, &ofIdentity):
 		v.Status = statusOf(string(ofIdentity.Kind))
 		v.Title, v.Sentence = titleOf(v.Status), ofIdentity.Sentence
+		for name, value := range ofIdentity.Args {
+			v.Args = append(v.Args, name, value)
+		}
 	case errors.As(err, &ofSigning):
 		v.Status = statusOf(string(ofSigning.Kind))
-		v.Title, v.Sentence, v.Signed = titleOf(v.Status), ofSigning.Sentence, ofSigning.Signed
+		v.Title, v.Sentence, v.Signed, v.Who = titleOf(v.Status), ofSigning.Sentence, ofSigning.Signed, ofSigning.Who
+		v.Args = argsOf(err)
 	case errors.As(err, &ofAuth):
 		v.Status, v.Title, v.Sentence = statusOf(string(ofAuth.Kind)), "Signing in did not work", ofAuth.Sentence
 		v.WayOn, v.WayPath = "Sign in again", "/login"

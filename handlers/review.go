@@ -150,7 +150,7 @@ func (a *App) reviewCase(r *http.Request) (templates.ReviewCase, error) {
 	case v.State == identity.ValidationAwaitingApproval:
 		view.Decide = true
 		if seats, err := a.Identity.Seats(ctx, actor, v.Standard); err == nil && seats.Total > 0 {
-			view.Seats = templates.Say(a.textContext(r), "{{.Free}} of {{.Total}} seats of this standard are free.", map[string]any{"Free": seats.Available, "Total": seats.Total})
+			view.Seats = templates.T(a.textContext(r), "{{.Free}} of {{.Total}} seats of this standard are free.", "Free", seats.Available, "Total", seats.Total)
 		}
 	}
 	if v.State == identity.ValidationApproved {

@@ -46,6 +46,8 @@ type Problem struct {
 	Title     string // the situation as a sentence
 	Sentence  string // what happened and who can fix it
 	Signed    string // "nothing was signed", or what is known; empty when signing was not touched
+	Who       string // who can fix it, and how
+	Args      []any  // values of Sentence, in pairs: name, value
 	WayOn     string // label of the one way on
 	WayPath   string
 	Reference string // of the request
