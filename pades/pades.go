@@ -12,6 +12,7 @@ package pades
 import (
 	"crypto"
 	"crypto/x509"
+	"io"
 	"time"
 )
 
@@ -68,4 +69,7 @@ type Options struct {
 	Field       string              // field to fill, or the name of a new one; empty: the next free "SignatureN"
 	Timestamped bool                // leave room for a timestamp token
 	State       []byte              // SHA-256 state after all bytes of the file (encoding.BinaryMarshaler); nil: the file is read
+	SignParams  []byte              // DER parameters of SignAlgo (RSASSA-PSS-params); nil: the usual ones for the hash
+	Certify     int                 // 1–3: certify with this DocMDP permission, only as the first signature; 0: approve
+	Rand        io.Reader           // for initialisation vectors in encrypted files; nil is crypto/rand
 }

@@ -157,14 +157,32 @@ func (f *File) Lock(fd Field) (*FieldMDP, *Dict, error) {
 	return &m, d, err
 }
 
-// Perms tells of the catalog's Perms: a DocMDP entry and usage rights.
-func (f *File) Perms() (docMDP, usageRights bool, err error) {
+// Perms are what the catalog's Perms says: the permission of a certifying signature, 1
+// to 3, 0 when there is none, and whether there are usage rights.
+func (f *File) Perms() (docMDP int, usageRights bool, err error) {
 	c, err := f.Catalog()
 	if err != nil {
-		return false, false, err
+		return 0, false, err
 	}
 	p, err := f.Dict(c.Get("Perms"))
-	return p.Has("DocMDP"), p.Has("UR3") || p.Has("UR"), err
+	if err != nil {
+		return 0, false, err
+	}
+	if p.Has("DocMDP") {
+		d, err := f.Dict(p.Get("DocMDP"))
+		if err != nil {
+			return 0, false, err
+		}
+		docMDP = 2
+		s := &Signature{}
+		if err := f.references(s, d); err != nil {
+			return 0, false, err
+		}
+		if s.DocMDP > 0 {
+			docMDP = s.DocMDP
+		}
+	}
+	return docMDP, p.Has("UR3") || p.Has("UR"), nil
 }
 
 // DSS is the document security store (ETSI EN 319 142-1, 5.4.2.2).

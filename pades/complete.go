@@ -1,0 +1,55 @@
+package pades
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding"
+	"encoding/hex"
+	"errors"
+	"fmt"
+)
+
+// CheckValue verifies the raw signature value with the certificate's key. Call it before
+// anything is stored or stamped: a value that is not good must not get any further.
+func (p *Prepared) CheckValue(value []byte) error {
+	_, err := p.Unsigned.CheckValue(value)
+	return err
+}
+
+// StampDigest gives the bytes whose digest a signature timestamp speaks of (EN 319 122-1,
+// 5.3): the value as it will stand in the signature, ECDSA as DER. Hash them with the
+// message imprint's algorithm.
+func (p *Prepared) StampDigest(value []byte) ([]byte, error) {
+	return p.Unsigned.CheckValue(value)
+}
+
+// Complete checks the value once more and fills the hole; token is the timestamp token
+// over StampDigest, or nil. It gives the bytes to append to the file, and may be called
+// again: the same input gives the same bytes.
+func (p *Prepared) Complete(value, token []byte) ([]byte, error) {
+	if p.HoleOffset < 0 || p.HoleLength < 2 || p.HoleOffset+p.HoleLength > len(p.Delta) || p.Unsigned == nil {
+		return nil, errors.New("pades: complete: the stored preparation cannot be read")
+	}
+	der, err := p.Unsigned.Complete(value, token)
+	if err != nil {
+		return nil, fmt.Errorf("pades: complete: %w", err)
+	}
+	if room := (p.HoleLength - 2) / 2; len(der) > room {
+		return nil, fmt.Errorf("pades: complete: the signature takes %d bytes, %d were kept", len(der), room)
+	}
+	delta := bytes.Clone(p.Delta)
+	hex.Encode(delta[p.HoleOffset+1:], der)
+	return delta, nil
+}
+
+// StateAfter is the SHA-256 state (for Options.State of the next signature) and the digest
+// of the whole file with the completed delta appended. The file is not read.
+func (p *Prepared) StateAfter(delta []byte) (state, sum []byte, err error) {
+	h := sha256.New()
+	if err := restore(h, p.BaseState, p.BaseSize); err != nil {
+		return nil, nil, fmt.Errorf("pades: hash state: %w", err)
+	}
+	h.Write(delta)
+	state, err = h.(encoding.BinaryMarshaler).MarshalBinary()
+	return state, h.Sum(nil), err
+}
