@@ -1,0 +1,132 @@
+package db
+
+import (
+	"cmp"
+	"context"
+	"time"
+
+	"countersign/identity"
+	"countersign/people"
+)
+
+type credentialRow struct {
+	ID          string `db:"id"`
+	Person      string `db:"person"`
+	Validation  string `db:"validation"`
+	Name        string `db:"name"`
+	Profile     string `db:"profile"`
+	ProfileName string `db:"profile_name"`
+	Standard    string `db:"standard"`
+	State       string `db:"state"`
+	DTMStatus   string `db:"dtm_status"`
+	Reason      string `db:"reason"`
+	Subject     string `db:"subject"`
+	Issuer      string `db:"issuer"`
+	Serial      string `db:"serial"`
+	NotBefore   int64  `db:"not_before"`
+	NotAfter    int64  `db:"not_after"`
+	IssuedBy    string `db:"issued_by"`
+	LastUsed    int64  `db:"last_used"`
+	CreatedAt   int64  `db:"created_at"`
+	Since       int64  `db:"since"`
+	Deadline    int64  `db:"deadline"`
+	LookAt      int64  `db:"look_at"`
+	Version     int64  `db:"version"`
+}
+
+// credentials is written by identity, but last_used by signing, without a new version:
+// an update from a record read earlier must not take it back.
+var credentials = newTable[credentialRow]("credentials", "last_used")
+
+var credentialStates = []identity.CredentialState{
+	identity.CredentialPending, identity.CredentialActive, identity.CredentialSuspended, identity.CredentialRevoked,
+	identity.CredentialDeactivated, identity.CredentialExpired, identity.CredentialIssuanceUnknown, identity.CredentialUnknown,
+}
+
+func toCredentialRow(c identity.Credential) credentialRow {
+	return credentialRow{
+		ID: string(c.ID), Person: string(c.Person), Validation: string(c.Validation), Name: c.Name, Profile: c.Profile,
+		ProfileName: c.ProfileName, Standard: string(c.Standard), State: string(c.State), DTMStatus: c.DTMStatus,
+		Reason: c.Reason, Subject: c.Subject, Issuer: c.Issuer, Serial: c.Serial, NotBefore: ms(c.NotBefore),
+		NotAfter: ms(c.NotAfter), IssuedBy: string(c.IssuedBy), LastUsed: ms(c.LastUsed), CreatedAt: ms(c.CreatedAt),
+		Since: ms(c.Since), Deadline: ms(c.Deadline), LookAt: ms(c.LookAt), Version: c.Version,
+	}
+}
+
+func (r credentialRow) credential() (identity.Credential, error) {
+	return identity.Credential{
+		ID: identity.CredentialID(r.ID), Person: people.ID(r.Person), Validation: identity.ValidationID(r.Validation),
+		Name: r.Name, Profile: r.Profile, ProfileName: r.ProfileName, Standard: identity.Standard(r.Standard),
+		State: identity.CredentialState(r.State), DTMStatus: r.DTMStatus, Reason: r.Reason, Subject: r.Subject,
+		Issuer: r.Issuer, Serial: r.Serial, NotBefore: at(r.NotBefore), NotAfter: at(r.NotAfter),
+		IssuedBy: people.ID(r.IssuedBy), LastUsed: at(r.LastUsed), CreatedAt: at(r.CreatedAt), Since: at(r.Since),
+		Deadline: at(r.Deadline), LookAt: at(r.LookAt), Version: r.Version,
+	}, nil
+}
+
+// Credential by id.
+func (s identityStore) Credential(ctx context.Context, id identity.CredentialID) (identity.Credential, error) {
+	return s.credentialWhere(ctx, "id = ?", id)
+}
+
+// CredentialByName by its name at DTM.
+func (s identityStore) CredentialByName(ctx context.Context, name string) (identity.Credential, error) {
+	return s.credentialWhere(ctx, "name = ?", name)
+}
+
+func (s identityStore) credentialWhere(ctx context.Context, where string, arg any) (identity.Credential, error) {
+	row, err := credentials.get(ctx, s.Read, where, arg)
+	if err != nil {
+		return identity.Credential{}, identityMissing(err)
+	}
+	return row.credential()
+}
+
+// CredentialsOf lists a person's credentials, newest first.
+func (s identityStore) CredentialsOf(ctx context.Context, p people.ID) ([]identity.Credential, error) {
+	rows, err := credentials.list(ctx, s.Read, "person = ? ORDER BY created_at DESC, id DESC LIMIT 100", p)
+	return convert(rows, credentialRow.credential, err)
+}
+
+// Credentials lists everybody's, newest first. Text is looked for while walking the
+// index, so a text that occurs nowhere costs a walk over all of them.
+func (s identityStore) Credentials(ctx context.Context, q identity.CredentialQuery) ([]identity.Credential, error) {
+	after, paged, err := parseCursor(q.After)
+	if err != nil {
+		return nil, err
+	}
+	n := limit(q.Limit)
+	list := func(where string, args ...any) ([]credentialRow, error) {
+		if paged {
+			where, args = where+" AND (created_at, id) < (?, ?)", append(args, after.at, after.id)
+		}
+		if q.Text != "" {
+			where += ` AND (lower(name) LIKE ? ESCAPE '!' OR EXISTS (SELECT 1 FROM people
+				WHERE people.id = credentials.person AND lower(people.name) LIKE ? ESCAPE '!'))`
+			args = append(args, like(q.Text), like(q.Text))
+		}
+		return credentials.list(ctx, s.Read, where+" ORDER BY created_at DESC, id DESC LIMIT ?", append(args, n)...)
+	}
+	if len(q.States) == 0 {
+		rows, err := list("1 = 1")
+		return convert(rows, credentialRow.credential, err)
+	}
+	newest := func(a, b credentialRow) int {
+		return cmp.Or(cmp.Compare(b.CreatedAt, a.CreatedAt), cmp.Compare(b.ID, a.ID))
+	}
+	rows, err := byEach(q.States, n, newest, func(state identity.CredentialState) ([]credentialRow, error) {
+		return list("state = ?", state)
+	})
+	return convert(rows, credentialRow.credential, err)
+}
+
+// CredentialCounts counts credentials by state, each at most 1000.
+func (s identityStore) CredentialCounts(ctx context.Context) (map[identity.CredentialState]int, error) {
+	return counts(ctx, s.DB, "credentials", "1 = 1", nil, credentialStates)
+}
+
+// DueCredentials claims credentials whose time to look at DTM has come.
+func (s identityStore) DueCredentials(ctx context.Context, now, next time.Time, n int) ([]identity.Credential, error) {
+	rows, err := claim(ctx, s.DB, credentials, now, next, n)
+	return convert(rows, credentialRow.credential, err)
+}

@@ -1,0 +1,68 @@
+// Package jobs runs the background work on River, with one code path for SQLite and
+// PostgreSQL.
+//
+// A Queue only inserts: the store calls it inside the transaction that changes a row, so
+// a job exists if and only if its change does. Workers call the domain services, through
+// interfaces declared here, and hold no state of their own: every job names ids only, may
+// run twice, and may run on any replica. What is swept (overdue rows, mail, the audit
+// tree) is found by looking, not by a job for each row.
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
+	"github.com/riverqueue/river/riverdriver/riversqlite"
+)
+
+// maxTries bounds how often a failed job is tried again; River waits n⁴ seconds after the
+// nth try, so the last of 12 is about eleven hours after the first.
+const maxTries = 12
+
+// Queue inserts jobs and works none.
+type Queue struct{ client *river.Client[*sql.Tx] }
+
+// NewQueue makes a queue on the write handle; dialect is "sqlite" or "postgres".
+func NewQueue(handle *sql.DB, dialect string) (*Queue, error) {
+	d, err := driver(handle, dialect)
+	if err != nil {
+		return nil, err
+	}
+	client, err := river.NewClient(d, &river.Config{MaxAttempts: maxTries, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		return nil, fmt.Errorf("open the job queue: %w", err)
+	}
+	return &Queue{client}, nil
+}
+
+// Enqueue inserts the job, which must have Kind() string, within tx. Zero at means at once.
+func (q *Queue) Enqueue(ctx context.Context, tx *sql.Tx, job any, at time.Time) error {
+	args, ok := job.(river.JobArgs)
+	if !ok {
+		return fmt.Errorf("%T is not a job: it has no Kind", job)
+	}
+	opts := &river.InsertOpts{}
+	if !at.IsZero() {
+		opts.ScheduledAt = at
+	}
+	if _, err := q.client.InsertTx(ctx, tx, args, opts); err != nil {
+		return fmt.Errorf("insert job %s: %w", args.Kind(), err)
+	}
+	return nil
+}
+
+func driver(handle *sql.DB, dialect string) (riverdriver.Driver[*sql.Tx], error) {
+	switch dialect {
+	case "sqlite":
+		return riversqlite.New(handle), nil
+	case "postgres":
+		return riverdatabasesql.New(handle), nil
+	}
+	return nil, fmt.Errorf("no job queue for the database %q", dialect)
+}
