@@ -25,10 +25,14 @@ type SignedData struct {
 	Certificates []*x509.Certificate   // those that could be read
 	Unreadable   int                   // certificates that could not
 	Signers      []*Signer
+
+	version int
+	digests []identifier
 }
 
 // Signer is a SignerInfo.
 type Signer struct {
+	version       int
 	issuer, keyID []byte // the signer is named by issuer and serial, or by key id
 	serial        *big.Int
 	digestAlg     identifier
@@ -82,12 +86,18 @@ func Parse(der []byte) (*SignedData, error) {
 
 func parseSignedData(in cryptobyte.String) (*SignedData, error) {
 	sd := &SignedData{}
-	var version int
 	var digests, encap, part, signers cryptobyte.String
 	var has bool
-	if !in.ReadASN1Integer(&version) || !in.ReadASN1(&digests, cbasn1.SET) ||
+	if !in.ReadASN1Integer(&sd.version) || !in.ReadASN1(&digests, cbasn1.SET) ||
 		!in.ReadASN1(&encap, cbasn1.SEQUENCE) || !encap.ReadASN1ObjectIdentifier(&sd.ContentType) {
 		return nil, malformed(in)
+	}
+	for !digests.Empty() {
+		id, ok := readAlgorithm(&digests)
+		if !ok || len(sd.digests) > maxSigners {
+			return nil, malformed(digests)
+		}
+		sd.digests = append(sd.digests, id)
 	}
 	if !encap.ReadOptionalASN1(&part, &has, context(0)) || !encap.Empty() {
 		return nil, malformed(encap)
@@ -147,9 +157,8 @@ func (sd *SignedData) parseCertificates(in cryptobyte.String) error {
 
 func parseSigner(in *cryptobyte.String) (*Signer, error) {
 	var body, sid cryptobyte.String
-	var version int
 	s := &Signer{}
-	if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1Integer(&version) {
+	if !in.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadASN1Integer(&s.version) {
 		return nil, malformed(*in)
 	}
 	switch {

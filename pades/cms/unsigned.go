@@ -22,9 +22,10 @@ type Unsigned struct {
 }
 
 // NewUnsigned builds the signed attributes for a detached signature over content with the
-// given digest (made with alg.Hash): content-type, message-digest and ESS
-// signing-certificate-v2 (RFC 5035). There is no signing-time: in PDF it is forbidden
-// (EN 319 142-1, 6.3) and /M stands for it.
+// given digest (made with alg.Hash): content-type, message-digest, ESS
+// signing-certificate-v2 (RFC 5035) and algorithm protection (RFC 6211), which keeps the
+// algorithm identifiers outside of the attributes from being exchanged. There is no
+// signing-time: in PDF it is forbidden (EN 319 142-1, 6.3) and /M stands for it.
 func NewUnsigned(chain []*x509.Certificate, alg Algorithm, messageDigest []byte) (*Unsigned, error) {
 	return newUnsigned(chain, alg, messageDigest, time.Time{})
 }
@@ -52,6 +53,7 @@ func newUnsigned(chain []*x509.Certificate, alg Algorithm, messageDigest []byte,
 		attribute(OIDContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(OIDData) }),
 		attribute(OIDMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(messageDigest) }),
 		attribute(OIDSigningCertificateV2, func(b *cryptobyte.Builder) { addESS(b, chain[0], alg.Hash) }),
+		attribute(OIDAlgorithmProtection, func(b *cryptobyte.Builder) { addProtection(b, alg) }),
 	}
 	if !at.IsZero() {
 		attrs = append(attrs, attribute(OIDSigningTime, func(b *cryptobyte.Builder) {
@@ -197,6 +199,19 @@ func addESS(b *cryptobyte.Builder, leaf *x509.Certificate, h crypto.Hash) {
 				})
 			})
 		})
+	})
+}
+
+// addProtection appends CMSAlgorithmProtection: the digest algorithm and, IMPLICIT [1], the
+// signature algorithm.
+func addProtection(b *cryptobyte.Builder, alg Algorithm) {
+	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+		AddHash(b, alg.Hash)
+		var id cryptobyte.Builder
+		alg.addSignature(&id)
+		raw := id.BytesOrPanic()
+		raw[0] = byte(context(1))
+		b.AddBytes(raw)
 	})
 }
 

@@ -242,13 +242,64 @@ func (s *Signer) checkProtection() error {
 		if !ok || !digest.oid.Equal(s.digestAlg.oid) || !seq.ReadASN1(&sig, context(1)) {
 			return bad
 		}
-		// IMPLICIT [1]: the fields of the identifier without its own tag.
+		// IMPLICIT [1]: the fields of the identifier without its own tag. Absent and NULL
+		// parameters mean the same.
 		var oid asn1.ObjectIdentifier
-		if !sig.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(s.sigAlg.oid) {
+		if !sig.ReadASN1ObjectIdentifier(&oid) || !oid.Equal(s.sigAlg.oid) || !sameParams(sig, s.sigAlg.params) {
 			return bad
 		}
 	}
 	return nil
+}
+
+func sameParams(a, b []byte) bool {
+	null := func(p []byte) bool { return len(p) == 0 || bytes.Equal(p, []byte{5, 0}) }
+	return null(a) && null(b) || bytes.Equal(a, b)
+}
+
+// Oddities names what a good signature may still carry outside of what its value protects:
+// changed bytes there do not touch the value, but no careful writer makes them. token tells
+// whether a signature timestamp is an expected unsigned attribute.
+func (sd *SignedData) Oddities(token bool) []string {
+	var out []string
+	version := 1 // RFC 5652, 5.1
+	if !sd.ContentType.Equal(OIDData) {
+		version = 3
+	}
+	for _, s := range sd.Signers {
+		want := 1
+		if s.keyID != nil {
+			want, version = 3, 3
+		}
+		if s.version != want {
+			out = append(out, "the signer's version number is wrong")
+		}
+		named := false
+		for _, d := range sd.digests {
+			named = named || d.oid.Equal(s.digestAlg.oid)
+			if !sameParams(d.params, nil) {
+				out = append(out, "the list of hashes is damaged")
+			}
+		}
+		if !named {
+			out = append(out, "the list of hashes leaves out the signer's")
+		}
+		if !sameParams(s.digestAlg.params, nil) || !s.sigAlg.oid.Equal(oidPSS) && !sameParams(s.sigAlg.params, nil) {
+			out = append(out, "the algorithm has parameters it should not have")
+		}
+		for _, a := range s.Unsigned {
+			if !token || !a.OID.Equal(OIDTimeStampToken) {
+				out = append(out, "the signature carries an unsigned attribute that is not a timestamp")
+			}
+		}
+	}
+	if sd.version != version {
+		out = append(out, "the version number is wrong")
+	}
+	if sd.Unreadable > 0 {
+		out = append(out, "a certificate in the signature cannot be read")
+	}
+	return out
 }
 
 // single gives the only value of a signed attribute that must occur exactly once.

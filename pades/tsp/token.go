@@ -153,6 +153,10 @@ func (t *Token) Check(digest []byte, nonce *big.Int) error {
 	return checkUsage(v.Certificate)
 }
 
+// Oddities names what the token carries outside of what its signature protects (see
+// cms.SignedData.Oddities).
+func (t *Token) Oddities() []string { return t.data.Oddities(false) }
+
 var oidExtKeyUsage = asn1.ObjectIdentifier{2, 5, 29, 37}
 
 func checkUsage(c *x509.Certificate) error {
