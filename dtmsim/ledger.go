@@ -1,0 +1,141 @@
+package dtmsim
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+)
+
+// LedgerEntry is one thing the simulator will swear to: what was sent, tried,
+// authorized and signed. Secrets are in it as fingerprints only.
+type LedgerEntry struct {
+	At         time.Time `json:"at"`
+	Kind       string    `json:"kind"` // see the Ledger… constants
+	User       string    `json:"user,omitempty"`
+	Credential string    `json:"credential,omitempty"`
+	Outcome    string    `json:"outcome,omitempty"` // of a try: "ok", "wrong", "locked"; of a push: "approved", "declined", "timeout", "withdrawn"
+	SAD        string    `json:"sad,omitempty"`     // first 16 hex digits of its SHA-256
+	Signatures int       `json:"signatures,omitempty"`
+	Hashes     []string  `json:"hashes,omitempty"` // hex
+	SignAlgo   string    `json:"sign_algo,omitempty"`
+	ClientData string    `json:"client_data,omitempty"`
+	Text       string    `json:"text,omitempty"` // description of a push, reason of a death
+}
+
+// The kinds of ledger entries.
+const (
+	LedgerOTPSent     = "otp_sent"
+	LedgerOTPTry      = "otp_try"
+	LedgerPINTry      = "pin_try"
+	LedgerPush        = "push"
+	LedgerSADIssued   = "sad_issued"
+	LedgerSADExtended = "sad_extended"
+	LedgerSADDied     = "sad_died"
+	LedgerSigned      = "signed"
+)
+
+// note writes to the ledger; an entry that cannot be kept stops the call it belongs to.
+func (s *Sim) note(e LedgerEntry) error {
+	e.At = s.now()
+	return s.ledger.add(e)
+}
+
+// Ledger is a copy of the ledger, oldest first.
+func (s *Sim) Ledger() []LedgerEntry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.ledger.items)
+}
+
+func fingerprint(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return hex.EncodeToString(sum[:8])
+}
+
+func hexes(hashes [][]byte) []string {
+	out := make([]string, len(hashes))
+	for i, h := range hashes {
+		out[i] = hex.EncodeToString(h)
+	}
+	return out
+}
+
+// auditRecord is a line of DTM's own audit log.
+type auditRecord struct {
+	ID         string    `json:"id"`
+	At         time.Time `json:"at"`
+	Type       string    `json:"type"`
+	Resource   string    `json:"resource"`
+	Action     string    `json:"action"`
+	Actor      string    `json:"actor"`
+	ActorName  string    `json:"actor_name"`
+	Auth       string    `json:"auth"`
+	Status     string    `json:"status"` // "success", "warning", "failure"
+	Text       string    `json:"text"`
+	Credential string    `json:"credential,omitempty"`
+	Level      string    `json:"level,omitempty"`
+	Hashes     []string  `json:"hashes,omitempty"`
+}
+
+func (s *Sim) record(r auditRecord) {
+	r.ID, r.At = s.newID(), s.now()
+	if r.Status == "" {
+		r.Status = "success"
+	}
+	if err := s.audit.add(r); err != nil {
+		s.log.Error("dtmsim: audit log was not kept", "err", err)
+	}
+}
+
+// random bytes, or nil when there are none to be had.
+func (s *Sim) random(n int) []byte {
+	b := make([]byte, n)
+	for read := 0; read < n; {
+		k, err := s.opt.Rand.Read(b[read:])
+		if err != nil {
+			return nil
+		}
+		read += k
+	}
+	return b
+}
+
+func (s *Sim) newID() string {
+	id, err := uuid.NewRandomFromReader(s.opt.Rand)
+	if err != nil {
+		return uuid.NewString()
+	}
+	return id.String()
+}
+
+// secret is an unguessable string of hex digits.
+func (s *Sim) secret() string { return hex.EncodeToString(s.random(24)) }
+
+// digits is a random decimal code of n digits.
+func (s *Sim) digits(n int) string {
+	out := make([]byte, n)
+	for i := range out {
+		for {
+			b := s.random(1)
+			if b != nil && b[0] < 250 { // no digit more likely than another
+				out[i] = '0' + b[0]%10
+				break
+			}
+		}
+	}
+	return string(out)
+}
+
+func serialHex(n *big.Int) string {
+	b := n.Bytes()
+	const hexDigits = "0123456789ABCDEF"
+	out := make([]byte, 0, 2*len(b))
+	for _, c := range b {
+		out = append(out, hexDigits[c>>4], hexDigits[c&15])
+	}
+	return string(out)
+}
