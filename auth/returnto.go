@@ -2,7 +2,6 @@ package auth
 
 import (
 	"net/url"
-	"path"
 	"strings"
 )
 
@@ -26,8 +25,7 @@ func ReturnTo(raw string) string {
 	// Judged decoded, as a proxy on the way might see it; twice, for what was encoded twice.
 	plain := u.Path
 	for range 2 {
-		if strings.HasPrefix(path.Clean(plain), "//") || strings.HasPrefix(plain, "//") ||
-			strings.ContainsAny(plain, "\\\r\n\t\x00") {
+		if strings.Contains(plain, "//") || strings.ContainsAny(plain, "\\\r\n\t\x00") {
 			return "/"
 		}
 		next, err := url.PathUnescape(plain)

@@ -33,6 +33,8 @@ type Options struct {
 	RoleClaim string   // name or dotted path; empty: "roles"
 	Userinfo  bool     // names and roles only at the userinfo endpoint, not in the ID token
 
+	TokenLife time.Duration // of ID and access tokens; 0: 5 minutes
+
 	DataDir string // keeps the signing key; empty: a new key each start
 
 	HTTP *http.Client // sends logout tokens; nil: one with a 5 s timeout
@@ -76,6 +78,9 @@ func setDefaults(o *Options) {
 	o.People = slices.Clone(o.People)
 	if o.RoleClaim == "" {
 		o.RoleClaim = "roles"
+	}
+	if o.TokenLife <= 0 {
+		o.TokenLife = 5 * time.Minute
 	}
 	if o.HTTP == nil {
 		o.HTTP = &http.Client{Timeout: 5 * time.Second}

@@ -16,7 +16,6 @@ const (
 	requestLife = 10 * time.Minute
 	maxRequests = 1000
 	maxSessions = 1000
-	tokenLife   = 5 * time.Minute
 )
 
 // state is everything the provider remembers, in memory.

@@ -69,7 +69,7 @@ func (s *state) DeleteAuthRequest(_ context.Context, id string) error {
 func (s *state) CreateAccessToken(_ context.Context, r op.TokenRequest) (string, time.Time, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	t := token{subject: r.GetSubject(), ends: s.options.Now().Add(tokenLife)}
+	t := token{subject: r.GetSubject(), ends: s.options.Now().Add(s.options.TokenLife)}
 	if asked, ok := r.(request); ok {
 		t.sid = asked.session
 	}
@@ -145,6 +145,7 @@ func (s *state) SetUserinfoFromScopes(context.Context, *oidc.UserInfo, string, s
 
 // SetUserinfoFromRequest fills the ID token.
 func (s *state) SetUserinfoFromRequest(_ context.Context, info *oidc.UserInfo, r op.IDTokenRequest, _ []string) error {
+	info.Subject = r.GetSubject() // the library takes it from here
 	if asked, ok := r.(request); ok {
 		info.AppendClaims("sid", asked.session)
 	}
@@ -217,7 +218,7 @@ func (c client) ResponseTypes() []oidc.ResponseType {
 func (c client) GrantTypes() []oidc.GrantType        { return []oidc.GrantType{oidc.GrantTypeCode} }
 func (c client) LoginURL(id string) string           { return "/login?id=" + id }
 func (c client) AccessTokenType() op.AccessTokenType { return op.AccessTokenTypeBearer }
-func (c client) IDTokenLifetime() time.Duration      { return tokenLife }
+func (c client) IDTokenLifetime() time.Duration      { return c.o.TokenLife }
 
 // DevMode lets redirect addresses be http, as the demo's are.
 func (c client) DevMode() bool { return true }

@@ -1,0 +1,310 @@
+package auth_test
+
+import (
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	jose "github.com/go-jose/go-jose/v4"
+	"github.com/stretchr/testify/require"
+
+	"countersign/auth"
+	"countersign/db/dbtest"
+)
+
+func insecure() *http.Transport {
+	return &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}} // the tests' own certificates
+}
+
+// forger is a provider that answers whatever a test wants.
+type forger struct {
+	t         *testing.T
+	server    *httptest.Server
+	key       *rsa.PrivateKey
+	auth      *auth.Auth
+	clock     *clock
+	keys      int // fetches of the key set
+	issuer    string
+	token     func(nonce string) string
+	answer    http.HandlerFunc // of the token endpoint, instead of token
+	keySet    http.HandlerFunc
+	more      map[string]any // for the discovery document
+	elsewhere int            // requests to a place only a redirect leads to
+}
+
+func newForger(t *testing.T) *forger {
+	t.Helper()
+	key, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	f := &forger{t: t, key: key, clock: &clock{}}
+	f.server = httptest.NewTLSServer(http.HandlerFunc(f.serve))
+	t.Cleanup(f.server.Close)
+	f.issuer = f.server.URL
+	f.auth, err = auth.New(auth.Config{
+		Issuer: f.server.URL, ClientID: "portal", ClientSecret: "s", RedirectURL: "https://portal.example/auth/callback", RoleClaim: "roles",
+		CookieKeys: [][]byte{cookieKey(1)}, Secure: true, HTTP: f.server.Client(), Now: f.clock.Now, Store: dbtest.New(t).Sessions(),
+	})
+	require.NoError(t, err)
+	return f
+}
+
+func (f *forger) serve(w http.ResponseWriter, r *http.Request) {
+	switch r.URL.Path {
+	case "/.well-known/openid-configuration":
+		doc := map[string]any{"issuer": f.issuer, "authorization_endpoint": f.server.URL + "/authorize", "token_endpoint": f.server.URL + "/token",
+			"jwks_uri": f.server.URL + "/keys", "id_token_signing_alg_values_supported": []string{"RS256", "HS256", "none"}}
+		for k, v := range f.more {
+			doc[k] = v
+		}
+		writeJSON(w, doc)
+	case "/keys":
+		f.keys++
+		if f.keySet != nil {
+			f.keySet(w, r)
+			return
+		}
+		writeJSON(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &f.key.PublicKey, KeyID: "k1", Algorithm: "RS256", Use: "sig"}}})
+	case "/token":
+		if f.answer != nil {
+			f.answer(w, r)
+			return
+		}
+		writeJSON(w, map[string]any{"access_token": "a", "token_type": "Bearer", "expires_in": 60, "id_token": f.token(r.PostFormValue("code"))})
+	case "/elsewhere":
+		f.elsewhere++
+	}
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(v)
+}
+
+// login runs one login; the code the provider gives is the nonce, so that token can use it.
+func (f *forger) login() error {
+	f.t.Helper()
+	w := httptest.NewRecorder()
+	to, err := f.auth.Begin(w, httptest.NewRequest("GET", "https://portal.example/login", nil), "/")
+	if err != nil {
+		return err
+	}
+	u, err := url.Parse(to)
+	require.NoError(f.t, err)
+	q := u.Query()
+	require.Equal(f.t, "S256", q.Get("code_challenge_method"))
+	back := url.Values{"state": {q.Get("state")}, "code": {q.Get("nonce")}}
+	r := httptest.NewRequest("GET", "https://portal.example/auth/callback?"+back.Encode(), nil)
+	for _, c := range w.Result().Cookies() {
+		r.AddCookie(c)
+	}
+	_, err = f.auth.Complete(httptest.NewRecorder(), r)
+	return err
+}
+
+func (f *forger) refused(code, why string) {
+	f.t.Helper()
+	var e *auth.Error
+	require.ErrorAs(f.t, f.login(), &e, why)
+	require.Equal(f.t, code, e.Code, why)
+	require.Less(f.t, len(e.Error()), 500, why)
+}
+
+type header = map[jose.HeaderKey]any
+
+func (f *forger) sign(claims map[string]any, alg jose.SignatureAlgorithm, key any, h header) string {
+	f.t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: alg, Key: key}, &jose.SignerOptions{ExtraHeaders: h})
+	require.NoError(f.t, err)
+	payload, err := json.Marshal(claims)
+	require.NoError(f.t, err)
+	jws, err := signer.Sign(payload)
+	require.NoError(f.t, err)
+	raw, err := jws.CompactSerialize()
+	require.NoError(f.t, err)
+	return raw
+}
+
+func (f *forger) claims(nonce string) map[string]any {
+	now := time.Now().Unix()
+	return map[string]any{"iss": f.server.URL, "sub": "ada", "aud": "portal", "exp": now + 300, "iat": now, "nonce": nonce,
+		"name": "Ada", "email": "ada@example.test", "roles": []string{"signer"}}
+}
+
+func (f *forger) good(nonce string) string {
+	return f.sign(f.claims(nonce), jose.RS256, f.key, header{"kid": "k1"})
+}
+
+func TestOnlyAGoodIDTokenSignsIn(t *testing.T) {
+	f := newForger(t)
+	f.token = f.good
+	require.NoError(t, f.login())
+	now := time.Now().Unix()
+	for why, change := range map[string]map[string]any{
+		"nonce of another login":  {"nonce": "x"},
+		"no nonce":                {"nonce": nil},
+		"another issuer":          {"iss": "https://evil.example"},
+		"another audience":        {"aud": "other"},
+		"audiences without us":    {"aud": []string{"a", "b"}},
+		"two audiences, no azp":   {"aud": []string{"portal", "b"}},
+		"azp is another":          {"azp": "other"},
+		"ended a second ago":      {"exp": now - 1},
+		"issued in 10 minutes":    {"iat": now + 600, "exp": now + 900},
+		"issued in 90 seconds":    {"iat": now + 90},
+		"not before 10 minutes":   {"nbf": now + 600},
+		"no subject":              {"sub": nil},
+		"subject too long":        {"sub": strings.Repeat("a", 300)},
+		"hash of another token":   {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
+		"session id is an object": {"sid": map[string]any{}},
+	} {
+		f.token = func(nonce string) string {
+			c := f.claims(nonce)
+			for k, v := range change {
+				if c[k] = v; v == nil {
+					delete(c, k)
+				}
+			}
+			return f.sign(c, jose.RS256, f.key, header{"kid": "k1"})
+		}
+		f.refused("token_refused", why)
+	}
+	f.token = func(nonce string) string {
+		c := f.claims(nonce)
+		c["aud"], c["azp"], c["iat"] = []string{"portal", "b"}, "portal", now+50
+		return f.sign(c, jose.RS256, f.key, header{"kid": "k1"})
+	}
+	require.NoError(t, f.login(), "two audiences with azp, a minute of skew")
+}
+
+func TestForgedSignaturesAreRefused(t *testing.T) {
+	f := newForger(t)
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	none := func(nonce string) string {
+		p := strings.Split(f.good(nonce), ".")
+		return "eyJhbGciOiJub25lIn0." + p[1] + "."
+	}
+	for why, token := range map[string]func(string) string{
+		"none": none,
+		"HS256": func(n string) string {
+			return f.sign(f.claims(n), jose.HS256, []byte(strings.Repeat("k", 32)), header{"kid": "k1"})
+		},
+		"RS384":       func(n string) string { return f.sign(f.claims(n), jose.RS384, f.key, header{"kid": "k1"}) },
+		"another key": func(n string) string { return f.sign(f.claims(n), jose.RS256, other, header{"kid": "k1"}) },
+		"own jwk": func(n string) string {
+			return f.sign(f.claims(n), jose.RS256, other, header{"kid": "k1", "jwk": jose.JSONWebKey{Key: &other.PublicKey}})
+		},
+		"jku": func(n string) string {
+			return f.sign(f.claims(n), jose.RS256, other, header{"kid": "k2", "jku": f.server.URL + "/elsewhere"})
+		},
+		"access token": func(n string) string {
+			return f.sign(f.claims(n), jose.RS256, f.key, header{"kid": "k1", "typ": "at+jwt"})
+		},
+		"logout token": func(n string) string {
+			return f.sign(f.claims(n), jose.RS256, f.key, header{"kid": "k1", "typ": "logout+jwt"})
+		},
+		"no token": func(string) string { return "" },
+		"dots":     func(string) string { return strings.Repeat(".", 100_000) },
+		"17 KiB":   func(n string) string { return f.good(n) + strings.Repeat("A", 16<<10) },
+		"JWE":      func(n string) string { return f.good(n) + ".a.b" },
+	} {
+		f.token = token
+		f.refused("token_refused", why)
+	}
+	require.Zero(t, f.elsewhere)
+}
+
+func TestUnknownKeysAreAskedForOnceAMinute(t *testing.T) {
+	f := newForger(t)
+	f.token = f.good
+	require.NoError(t, f.login())
+	before := f.keys
+	f.token = func(n string) string { return f.sign(f.claims(n), jose.RS256, f.key, header{"kid": "k" + n}) }
+	for range 20 {
+		f.refused("token_refused", "unknown key id")
+	}
+	require.Equal(t, before+1, f.keys)
+	f.clock.move(61 * time.Second)
+	f.refused("token_refused", "unknown key id")
+	require.Equal(t, before+2, f.keys)
+}
+
+func TestHugeAnswersAndRedirectsAreRefused(t *testing.T) {
+	endless := func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"access_token":"`)
+		for range 10 << 10 {
+			if _, err := io.WriteString(w, strings.Repeat("a", 1<<10)); err != nil {
+				return
+			}
+		}
+		_, _ = fmt.Fprint(w, `"}`)
+	}
+	f := newForger(t)
+	f.token = f.good
+	f.answer = endless
+	f.refused("provider_away", "10 MB token answer")
+	f.answer = func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/elsewhere", http.StatusTemporaryRedirect)
+	}
+	f.refused("provider_away", "redirected token request")
+	require.Zero(t, f.elsewhere)
+
+	f = newForger(t)
+	f.token = f.good
+	f.keySet = endless
+	f.refused("token_refused", "10 MB of keys")
+
+	f = newForger(t)
+	f.answer = func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(http.StatusBadRequest)
+		_, _ = io.WriteString(w, `{"error":"invalid_grant","error_description":"canary-secret"}`)
+	}
+	var e *auth.Error
+	require.ErrorAs(t, f.login(), &e)
+	require.NotContains(t, e.Error(), "canary", "what the provider says stays out of the log")
+}
+
+func TestDiscoveryMustNameTheIssuer(t *testing.T) {
+	f := newForger(t)
+	f.issuer = "https://evil.example"
+	f.refused("provider_wrong", "another issuer")
+	f = newForger(t)
+	f.issuer = f.server.URL + "/"
+	f.refused("provider_wrong", "a slash more")
+	f = newForger(t)
+	f.more = map[string]any{"token_endpoint": ""}
+	f.refused("provider_away", "no token endpoint")
+	f = newForger(t)
+	f.token = f.good
+	f.more = map[string]any{"authorization_response_iss_parameter_supported": true}
+	f.refused("issuer_wrong", "iss is promised and missing (RFC 9207)")
+}
+
+func TestConfigurationIsChecked(t *testing.T) {
+	good := auth.Config{Issuer: "https://op.example", ClientID: "portal", RedirectURL: "https://portal.example/cb", CookieKeys: [][]byte{cookieKey(1)}, Store: dbtest.New(t).Sessions()}
+	_, err := auth.New(good)
+	require.NoError(t, err)
+	for why, change := range map[string]func(*auth.Config){
+		"issuer":        func(c *auth.Config) { c.Issuer = "" },
+		"issuer scheme": func(c *auth.Config) { c.Issuer = "ftp://op.example" },
+		"redirect":      func(c *auth.Config) { c.RedirectURL = "/cb" },
+		"short key":     func(c *auth.Config) { c.CookieKeys = [][]byte{[]byte("short")} },
+		"no key":        func(c *auth.Config) { c.CookieKeys = nil },
+		"no store":      func(c *auth.Config) { c.Store = nil },
+	} {
+		c := good
+		change(&c)
+		_, err := auth.New(c)
+		require.Error(t, err, why)
+	}
+}
