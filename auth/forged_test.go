@@ -51,7 +51,7 @@ func newForger(t *testing.T) *forger {
 	f.issuer = f.server.URL
 	f.auth, err = auth.New(auth.Config{
 		Issuer: f.server.URL, ClientID: "portal", ClientSecret: "s", RedirectURL: "https://portal.example/auth/callback", RoleClaim: "roles",
-		CookieKeys: [][]byte{cookieKey(1)}, Secure: true, HTTP: f.server.Client(), Now: f.clock.Now, Store: dbtest.New(t).Sessions(),
+		CookieKeys: [][]byte{cookieKey(1)}, Secure: true, HTTP: f.server.Client(), Now: f.clock.Now, Store: dbtest.New(t).Auth(),
 	})
 	require.NoError(t, err)
 	return f
@@ -291,7 +291,7 @@ func TestDiscoveryMustNameTheIssuer(t *testing.T) {
 }
 
 func TestConfigurationIsChecked(t *testing.T) {
-	good := auth.Config{Issuer: "https://op.example", ClientID: "portal", RedirectURL: "https://portal.example/cb", CookieKeys: [][]byte{cookieKey(1)}, Store: dbtest.New(t).Sessions()}
+	good := auth.Config{Issuer: "https://op.example", ClientID: "portal", RedirectURL: "https://portal.example/cb", CookieKeys: [][]byte{cookieKey(1)}, Store: dbtest.New(t).Auth()}
 	_, err := auth.New(good)
 	require.NoError(t, err)
 	for why, change := range map[string]func(*auth.Config){

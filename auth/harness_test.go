@@ -89,7 +89,7 @@ func newSite(t *testing.T, change func(*auth.Config, *idpsim.Options)) *site {
 		Issuer: opURL, ClientID: "portal", ClientSecret: "secret-of-the-client",
 		RedirectURL: webURL + "/auth/callback", PostLogoutURL: webURL + "/signed-out",
 		RoleClaim: "roles", CookieKeys: [][]byte{cookieKey(1)}, CookieName: "t", Secure: true,
-		Now: s.clock.Now, Store: s.db.Sessions(),
+		Now: s.clock.Now, Store: s.db.Auth(),
 	}
 	if change != nil {
 		change(&config, &options)

@@ -211,7 +211,7 @@ func TestTabsSignInSideBySideAndAttemptsStayFew(t *testing.T) {
 	}
 	c := s.browser()
 	one, two := callback(s, c, "ben"), callback2(s, c)
-	status, _ = c.get(one)
+	status, _ := c.get(one)
 	require.Equal(t, http.StatusOK, status)
 	status, _ = c.get(two)
 	require.Equal(t, http.StatusOK, status)

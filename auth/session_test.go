@@ -143,7 +143,7 @@ func TestCookieKeysRotate(t *testing.T) {
 	c := b.sessionCookie()
 	who := func(keys ...[]byte) string {
 		a, err := auth.New(auth.Config{Issuer: s.op.URL, ClientID: "portal", RedirectURL: s.web.URL + "/auth/callback",
-			CookieKeys: keys, CookieName: "t", Secure: true, Store: s.db.Sessions()})
+			CookieKeys: keys, CookieName: "t", Secure: true, Store: s.db.Auth()})
 		require.NoError(t, err)
 		r := httptest.NewRequest("GET", "/", nil)
 		r.AddCookie(c)

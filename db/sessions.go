@@ -14,8 +14,8 @@ import (
 	"countersign/people"
 )
 
-// Sessions is the store of package auth.
-func (d *DB) Sessions() auth.Store { return sessionStore{d} }
+// Auth is the store of package auth.
+func (d *DB) Auth() auth.Store { return sessionStore{d} }
 
 type sessionStore struct{ *DB }
 
