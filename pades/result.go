@@ -25,6 +25,9 @@ type Result struct {
 	SHA256     []byte // of the file as given
 	Pages      int
 	Original   []byte // SHA-256 of the bytes before the first signature's increment, when there is one and it can be told
+	// OriginalBare is the same without the end of line before the increment: a file that
+	// did not end in one got it from the signer. A record may match either.
+	OriginalBare []byte
 }
 
 // SignatureResult is the outcome for one signature or document timestamp.

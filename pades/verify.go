@@ -1,0 +1,236 @@
+package pades
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"countersign/pades/pdf"
+	"countersign/pades/trust"
+)
+
+// VerifyOptions are the reader's policy (EN 319 102-1, 5.2).
+//
+// Revocation is judged only from what the file carries in its security store; nothing is
+// fetched. A file without such data passes all the same: the check "revocation" then says
+// "not checked", and a reader who needs more has to ask the issuer. This is the policy's
+// only concession. Changes after a signature pass only when they are on the short list of
+// what signing itself does (see compare).
+type VerifyOptions struct {
+	Roots  *x509.CertPool // trusted issuers of signers and clock services; nil: nothing can pass
+	Now    time.Time      // zero: the present
+	Limits Limits
+}
+
+// Limits bound the work; zero values mean the defaults.
+type Limits struct {
+	Size       int64 // bytes of the file, default 10 GB
+	Signatures int   // default 64
+}
+
+// ErrLimit says that the file is larger or holds more signatures than the limits allow.
+var ErrLimit = errors.New("pades: a limit was reached")
+
+// Verify checks every signature and document timestamp of a PDF. The file is read once from
+// end to end (plus a few small pieces), never held: memory stays under 64 MB whatever the
+// file, and ctx bounds the time.
+//
+// An error means that the file could not be read or judged at all; it is never good news.
+// Anything that can be said about a signature is in the Result.
+func Verify(ctx context.Context, r io.ReaderAt, size int64, o VerifyOptions) (Result, error) {
+	if o.Now.IsZero() {
+		o.Now = time.Now()
+	}
+	if o.Limits.Size == 0 {
+		o.Limits.Size = 10_000_000_000
+	}
+	if o.Limits.Signatures == 0 {
+		o.Limits.Signatures = 64
+	}
+	if size > o.Limits.Size {
+		return Result{}, fmt.Errorf("%w: %d bytes", ErrLimit, size)
+	}
+	v := &verification{ctx: ctx, r: r, size: size, o: o, evidence: &trust.Evidence{}, control: o.Now}
+	if err := v.open(); err != nil {
+		return Result{}, err
+	}
+	if err := v.collect(); err != nil {
+		return Result{}, err
+	}
+	if err := v.digest(); err != nil {
+		return Result{}, err
+	}
+	if err := v.compareAll(); err != nil {
+		return Result{}, err
+	}
+	return v.result()
+}
+
+// verification is one run.
+type verification struct {
+	ctx  context.Context
+	r    io.ReaderAt
+	size int64
+	o    VerifyOptions
+
+	f         *pdf.File
+	torn      bool // bytes after the last complete revision look like an update without its end
+	revisions int
+	evidence  *trust.Evidence
+	certs     []*x509.Certificate // of the security store
+	items     []*item
+	control   time.Time // the moment certificates are judged at; document timestamps move it back
+	res       Result
+}
+
+// open reads the file as strictly as its signatures need. A damaged unsigned file is
+// repaired, only to say that it is unsigned.
+func (v *verification) open() error {
+	f, err := pdf.Open(v.r, v.size)
+	if err == nil {
+		v.f = f
+		return nil
+	}
+	if !errors.Is(err, pdf.ErrDamaged) && !errors.Is(err, pdf.ErrTruncated) {
+		return fmt.Errorf("open: %w", err)
+	}
+	// Signed and damaged: the newest complete revision may tell whose signature it was.
+	end := v.size
+	for range 16 {
+		if end, err = v.lastMarker(end); err != nil || end < 0 {
+			break
+		}
+		if f, again := pdf.OpenStrict(io.NewSectionReader(v.r, 0, end+5), end+5); again == nil {
+			if sigs, again := f.Form(); again == nil && signed(sigs) {
+				v.f, v.torn = f, true
+				return nil
+			}
+		}
+	}
+	if err == nil {
+		err = pdf.ErrDamaged
+	}
+	return fmt.Errorf("open: %w", err)
+}
+
+func signed(form *pdf.Form) bool {
+	return slices.ContainsFunc(form.Fields, func(f pdf.Field) bool { return f.Type == "Sig" && f.Value != nil })
+}
+
+// lastMarker finds the last end-of-file marker that begins before a place; -1: none.
+func (v *verification) lastMarker(before int64) (int64, error) {
+	const piece = 1 << 20
+	marker := "%%EOF"
+	for to := before; to > 0; {
+		if err := v.ctx.Err(); err != nil {
+			return -1, err
+		}
+		from := max(0, to-piece)
+		b := make([]byte, min(v.size, to+4)-from)
+		if _, err := v.r.ReadAt(b, from); err != nil && err != io.EOF {
+			return -1, fmt.Errorf("read: %w", err)
+		}
+		for i := int(min(int64(len(b)-len(marker)), to-1-from)); i >= 0; i-- {
+			if string(b[i:i+len(marker)]) == marker {
+				return from + int64(i), nil
+			}
+		}
+		to = from
+	}
+	return -1, nil
+}
+
+// collect finds the signatures and the security store, and checks each one's structure.
+func (v *verification) collect() error {
+	form, err := v.f.Form()
+	if err != nil {
+		return fmt.Errorf("read form: %w", err)
+	}
+	if revs, err := v.f.Revisions(); err == nil {
+		v.revisions = len(revs)
+	}
+	for i := range form.Fields {
+		fd := form.Fields[i]
+		if fd.Type != "Sig" || fd.Value == nil {
+			continue
+		}
+		if len(v.items) == v.o.Limits.Signatures {
+			return fmt.Errorf("%w: more than %d signatures", ErrLimit, v.o.Limits.Signatures)
+		}
+		if err := v.ctx.Err(); err != nil {
+			return err
+		}
+		it := &item{name: fd.Name}
+		sigs, err := v.f.SignaturesOf(&pdf.Form{Fields: []pdf.Field{fd}})
+		switch {
+		case err != nil:
+			it.broken = "The signature's entry cannot be read."
+		case len(sigs) == 0: // V is null, or no dictionary
+			if o, _ := v.f.Resolve(fd.Value); o == nil {
+				continue
+			}
+			it.broken = "The signature's entry is not one."
+		default:
+			it.sig = sigs[0]
+			v.inspect(it)
+		}
+		v.items = append(v.items, it)
+	}
+	v.readStore()
+	return nil
+}
+
+// maxStore bounds the security store: certificates, CRLs and OCSP answers in bytes.
+const maxStore = 16 << 20
+
+// readStore takes the certificates and revocation data of the security store. What cannot
+// be read proves nothing and is left out.
+func (v *verification) readStore() {
+	dss, err := v.f.DSS(maxStore)
+	if err != nil || dss == nil {
+		return
+	}
+	for i, der := range dss.Certs {
+		if c, err := x509.ParseCertificate(der); err == nil && i < 100 {
+			v.certs = append(v.certs, c)
+		}
+	}
+	for _, der := range dss.CRLs {
+		v.evidence.AddCRL(der)
+	}
+	for _, der := range dss.OCSPs {
+		v.evidence.AddOCSP(der)
+	}
+}
+
+// result judges the newest first, since a document timestamp proves when what is older
+// existed, and reports in the order of the revisions.
+func (v *verification) result() (Result, error) {
+	slices.SortStableFunc(v.items, func(a, b *item) int { return int(max(-1, min(1, b.end-a.end))) })
+	for _, it := range v.items {
+		if err := v.ctx.Err(); err != nil {
+			return Result{}, err
+		}
+		v.judge(it)
+	}
+	slices.Reverse(v.items)
+	v.res.Indication, v.res.Size = NoSignature, v.size
+	v.res.Pages, _ = v.f.PageCount() // zero: cannot be told
+	for _, it := range v.items {
+		v.res.Signatures = append(v.res.Signatures, it.out)
+		v.res.Indication = worse(v.res.Indication, it.out.Indication)
+	}
+	return v.res, nil
+}
+
+func worse(a, b Indication) Indication {
+	order := []Indication{NoSignature, TotalPassed, Indeterminate, TotalFailed}
+	if slices.Index(order, a) > slices.Index(order, b) {
+		return a
+	}
+	return b
+}
