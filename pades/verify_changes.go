@@ -16,6 +16,7 @@ type finding struct {
 	stamps int    // document timestamps added
 	fields int    // empty signature fields added
 	store  bool   // validation data added
+	unused int    // objects added that nothing refers to
 }
 
 type changeState int
@@ -28,25 +29,87 @@ const (
 	forged                // the structure itself was tampered with
 )
 
-// compareAll compares each signed revision with the file as it is. Signatures that end at the
-// same place share the result.
+// compareAll finds out what was done to the file after each signed revision, update by
+// update: what one update may do does not depend on what a later one makes of it.
 func (v *verification) compareAll() error {
-	done := map[int64]finding{}
-	for _, it := range v.items {
+	revs, err := v.f.Revisions()
+	if err != nil {
+		return fmt.Errorf("read revisions: %w", err)
+	}
+	later := map[int]finding{} // what the updates after a revision did, by its number
+	for _, it := range slices.Backward(v.byEnd()) {
 		if it.broken != "" {
 			continue
 		}
-		found, ok := done[it.end]
-		if !ok {
-			var err error
-			if found, err = v.compare(it.revision); err != nil {
+		if v.torn {
+			it.changes = finding{state: forged, text: "The file was changed after signing: something was added that is not a complete update."}
+			continue
+		}
+		if it.end == v.size {
+			continue
+		}
+		// The steps between later revisions are shared; the first begins where this one ends.
+		for n := len(revs) - 1; n > it.number; n-- {
+			if _, ok := later[n]; ok {
+				continue
+			}
+			step, err := v.step(revs, n, revs[n-1].End)
+			if err != nil {
 				return err
 			}
-			done[it.end] = found
+			later[n] = step.and(later[n+1])
 		}
-		it.changes = found
+		step, err := v.step(revs, it.number, it.end)
+		if err != nil {
+			return err
+		}
+		it.changes = step.and(later[it.number+1])
 	}
 	return nil
+}
+
+func (v *verification) byEnd() []*item {
+	return slices.SortedStableFunc(slices.Values(v.items), func(a, b *item) int { return int(max(-1, min(1, a.end-b.end))) })
+}
+
+// and joins what two steps did; the graver says why.
+func (f finding) and(g finding) finding {
+	if g.state > f.state {
+		f.state, f.text = g.state, g.text
+	}
+	f.signed, f.stamps, f.fields, f.store = f.signed+g.signed, f.stamps+g.stamps, f.fields+g.fields, f.store || g.store
+	f.unused += g.unused
+	return f
+}
+
+// step compares a revision, of a number and ending at end, with the next one, or with the
+// whole file if it is the last.
+func (v *verification) step(revs []pdf.Revision, number int, end int64) (finding, error) {
+	const text = "Whether the file was changed after signing cannot be told, because its later part cannot be read."
+	old, err := v.f.At(end)
+	if err != nil {
+		return finding{state: altered, text: text}, v.ctx.Err()
+	}
+	next := v.f
+	if number+1 < len(revs) {
+		if next, err = v.f.At(revs[number].End); err != nil {
+			return finding{state: altered, text: text}, v.ctx.Err()
+		}
+	}
+	c := &comparison{v: v, old: old, new: next, changed: map[int]bool{}, claimed: map[int]bool{},
+		signables: map[pdf.Ref]bool{}, shared: map[int]bool{}}
+	err = c.run()
+	var r refused
+	switch {
+	case err == nil:
+		return c.finding, nil
+	case errors.As(err, &r):
+		return finding{state: max(c.state, altered), text: "The file was changed after signing: " + r.text}, nil
+	case v.ctx.Err() != nil:
+		return finding{}, v.ctx.Err()
+	}
+	// A file that the comparison cannot read through is not one it can vouch for.
+	return finding{state: altered, text: text}, nil
 }
 
 // comparison explains the difference between a signed revision and the file, in the manner
@@ -70,30 +133,6 @@ type refused struct{ text string }
 func (r refused) Error() string { return r.text }
 
 func refuseChange(format string, args ...any) error { return refused{fmt.Sprintf(format, args...)} }
-
-func (v *verification) compare(old *pdf.File) (finding, error) {
-	if v.torn {
-		return finding{state: forged, text: "The file was changed after signing: something was added that is not a complete update."}, nil
-	}
-	if old.Size == v.size {
-		return finding{}, nil
-	}
-	c := &comparison{v: v, old: old, new: v.f, changed: map[int]bool{}, claimed: map[int]bool{},
-		signables: map[pdf.Ref]bool{}, shared: map[int]bool{}}
-	err := c.run()
-	var r refused
-	switch {
-	case err == nil:
-		return c.finding, nil
-	case errors.As(err, &r):
-		state := max(c.state, altered)
-		return finding{state: state, text: "The file was changed after signing: " + r.text}, nil
-	case v.ctx.Err() != nil:
-		return finding{}, v.ctx.Err()
-	}
-	// A file that the comparison cannot read through is not one it can vouch for.
-	return finding{state: altered, text: "Whether the file was changed after signing cannot be told, because its later part cannot be read."}, nil
-}
 
 func (c *comparison) run() error {
 	changes, ok, err := c.new.Continues(c.old)
@@ -433,20 +472,41 @@ func (c *comparison) plumbing(num int) (bool, error) {
 	case *pdf.Stream:
 		// The index, under a new number or that of an older index; packed objects only new,
 		// since replacing a pack would change objects without naming them.
+		if !was && y.Get("Type") != pdf.Name("XRef") && y.Get("Type") != pdf.Name("ObjStm") {
+			c.unused++
+			return true, nil
+		}
 		z, replaces := x.(*pdf.Stream)
 		isIndex := y.Get("Type") == pdf.Name("XRef")
 		return isIndex && (!was || replaces && z.Get("Type") == pdf.Name("XRef")) || y.Get("Type") == pdf.Name("ObjStm") && !was, nil
 	case *pdf.Dict:
-		d, ok := x.(*pdf.Dict)
-		return ok, c.page(d, y, ok)
-	case pdf.Array:
-		d, ok := x.(pdf.Array)
-		if !ok {
-			return false, nil
+		if was {
+			d, ok := x.(*pdf.Dict)
+			return ok, c.page(d, y, ok)
 		}
-		return c.grown(d, y)
+	case pdf.Array:
+		if was {
+			d, ok := x.(pdf.Array)
+			if !ok {
+				return false, nil
+			}
+			return c.grown(d, y)
+		}
 	}
-	return false, nil
+	return !was && c.idle(y), nil
+}
+
+// idle tells of a new object that no rule claimed, so that nothing new refers to it;
+// references makes sure that nothing old does. Some writers leave such objects behind. What
+// a reader that rebuilds a file might take for its root or a page is not among them.
+func (c *comparison) idle(o pdf.Object) bool {
+	d, _ := o.(*pdf.Dict)
+	switch d.Get("Type") {
+	case pdf.Name("Catalog"), pdf.Name("Pages"), pdf.Name("Page"):
+		return false
+	}
+	c.unused++
+	return !d.Has("FT") && !d.Has("ByteRange")
 }
 
 // page may gain widgets of signatures, and a tab order.

@@ -81,7 +81,7 @@ func (c *comparison) formDict(a, b *pdf.Dict) error {
 		}
 		switch {
 		case same, k == "Fields", k == "SigFlags":
-		case a == nil && (k == "DR" || k == "DA"):
+		case !a.Has(k) && (k == "DR" || k == "DA"):
 			if err := c.claim(b.Get(k)); err != nil {
 				return err
 			}
@@ -127,7 +127,7 @@ func (c *comparison) newField(ref pdf.Ref) error {
 		if err != nil {
 			return err
 		}
-		if _, was, err := c.old.Current(kid.Num); err != nil || was || !ok || k.Get("Parent") != ref || !only(k, widgetKeys) {
+		if _, was, err := c.old.Current(kid.Num); err != nil || was || !ok || k.Has("Parent") && k.Get("Parent") != ref || !only(k, widgetKeys) {
 			return refuseChange(bad)
 		}
 		c.signables[kid], c.claimed[kid.Num] = true, true

@@ -208,7 +208,8 @@ func added(f finding) string {
 	for _, p := range []struct {
 		n         int
 		one, many string
-	}{{f.signed, "signature", "signatures"}, {f.stamps, "timestamp", "timestamps"}, {f.fields, "empty signature field", "empty signature fields"}} {
+	}{{f.signed, "signature", "signatures"}, {f.stamps, "timestamp", "timestamps"}, {f.fields, "empty signature field", "empty signature fields"},
+		{f.unused, "object that nothing uses", "objects that nothing uses"}} {
 		switch {
 		case p.n == 1:
 			parts = append(parts, "one "+p.one)

@@ -20,11 +20,11 @@ type item struct {
 	sig    pdf.Signature
 	broken string // why the structure is not acceptable: FORMAT_FAILURE
 
-	hole, resume, end int64     // the byte range [0 hole resume end-resume]
-	revision          *pdf.File // the file as it was when it ended there
-	number            int       // of that revision
-	stamp             bool      // a document timestamp
-	mixed             bool      // the hex digits of /Contents mix upper and lower case
+	hole, resume, end int64 // the byte range [0 hole resume end-resume]
+	number            int   // of the revision it covers
+	begins            int64 // where that revision's update begins
+	stamp             bool  // a document timestamp
+	mixed             bool  // the hex digits of /Contents mix upper and lower case
 
 	data    *cms.SignedData
 	signer  *cms.Signer
@@ -95,25 +95,12 @@ func (v *verification) checkGap(it *item) string {
 	return ""
 }
 
-// checkRevision opens the signed bytes as a file of their own. Signatures that end at the
-// same place share it.
+// checkRevision opens the signed bytes as a file of their own.
 func (v *verification) checkRevision(it *item) string {
 	const bad = "The signed bytes do not end where a version of the file ends."
-	var rev *pdf.File
-	for _, other := range v.items {
-		if other.end == it.end && other.revision != nil {
-			rev = other.revision
-		}
-	}
-	switch {
-	case rev != nil:
-	case it.end == v.f.Size && !v.torn:
-		rev = v.f
-	default:
-		var err error
-		if rev, err = v.f.At(it.end); err != nil {
-			return bad
-		}
+	rev, err := v.f.At(it.end)
+	if err != nil {
+		return bad
 	}
 	if ok, err := rev.Ends(); err != nil || !ok {
 		return bad
@@ -121,10 +108,12 @@ func (v *verification) checkRevision(it *item) string {
 	if !holds(rev, it) {
 		return "The signature is not part of the version it claims to cover."
 	}
-	if revs, err := rev.Revisions(); err == nil {
-		it.number = len(revs)
+	revs, err := rev.Revisions()
+	if err != nil {
+		return bad
 	}
-	it.revision = rev
+	it.number = len(revs)
+	it.begins, _ = rev.FirstByte() // zero: cannot be told
 	return ""
 }
 
@@ -281,15 +270,15 @@ func (v *verification) feed(from, to int64, sinks []io.Writer) error {
 func (v *verification) originals() []int64 {
 	var first *item
 	for _, it := range v.items {
-		if it.revision != nil && (first == nil || it.end < first.end) {
+		if it.number > 0 && (first == nil || it.end < first.end) {
 			first = it
 		}
 	}
 	if first == nil || first.number < 2 {
 		return nil
 	}
-	at, err := first.revision.FirstByte()
-	if err != nil || at < 16 {
+	at := first.begins
+	if at < 16 {
 		return nil
 	}
 	tail := make([]byte, 2)
