@@ -230,7 +230,7 @@ func factorText(p profile) string {
 // newPIN sets and mails a PIN and lifts the lock.
 func (s *Sim) newPIN(u *user) {
 	u.PIN, u.PINTries, u.PINLocked = s.digits(pinDigits), 0, false
-	s.mail(Mail{To: u.Email, Subject: "Your PIN", Code: u.PIN,
+	s.mail(Mail{To: u.Email, Subject: "Your PIN", PIN: u.PIN,
 		Text: "Dear " + u.name() + ",\n\nthis is your PIN for signing. It counts for all your credentials.\n"})
 	s.touch()
 }

@@ -188,6 +188,21 @@ func (s *Sim) AnswerPhone(who string, approve bool) bool {
 	return false
 }
 
+// Waiting counts the pushes of a user that wait for an answer.
+func (s *Sim) Waiting(who string) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	n := 0
+	if u := s.findUser(who); u != nil {
+		for _, p := range s.pushesOf(u.ID) {
+			if p.outcome == "" {
+				n++
+			}
+		}
+	}
+	return n
+}
+
 // Clock is the simulator's time.
 func (s *Sim) Clock() time.Time {
 	s.mu.Lock()

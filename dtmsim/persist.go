@@ -71,7 +71,8 @@ type Mail struct {
 	Text    string    `json:"text"`
 	Link    string    `json:"link,omitempty"`
 	Label   string    `json:"label,omitempty"` // words of the link
-	Code    string    `json:"code,omitempty"`  // PIN or one-time code in the text
+	Code    string    `json:"code,omitempty"`  // one-time code
+	PIN     string    `json:"pin,omitempty"`
 }
 
 // Text is one message on a phone.

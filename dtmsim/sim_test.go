@@ -144,7 +144,10 @@ func (r *rig) code(s dtmsim.Signer) string {
 // authorized gets a SAD for hashes with whatever factors a profile wants.
 func (r *rig) authorized(s dtmsim.Signer, profile string, n int, hashes ...[]byte) string {
 	r.t.Helper()
-	in := object{"credentialID": s.Credential, "numSignatures": n, "hash": encoded(hashes)}
+	in := object{"credentialID": s.Credential, "numSignatures": n}
+	if len(hashes) > 0 {
+		in["hash"] = encoded(hashes)
+	}
 	switch profile {
 	case "cp-basic", "cp-basic-single":
 		in["OTP"] = r.code(s)
@@ -168,4 +171,12 @@ func encoded(hashes [][]byte) []string {
 		out = append(out, b64(h))
 	}
 	return out
+}
+
+// issue gives a user one more credential over the API.
+func (r *rig) issue(userID, profile, nickname string) {
+	r.t.Helper()
+	status, out := r.api("POST", "/documentmanager/api/v2/credential", object{"user_id": userID, "account_id": r.AccountID, "org_id": r.OrgID,
+		"certificate_profile_id": profile, "nickname": nickname})
+	require.Equal(r.t, http.StatusCreated, status, "%v", out)
 }
