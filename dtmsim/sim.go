@@ -70,7 +70,7 @@ func New(o Options) (*Sim, error) {
 	s.routePKI(mux)
 	s.routePages(mux)
 	s.routeControl(mux)
-	s.handler = s.observed(s.limited(s.faulty(mux)))
+	s.handler = s.observed(s.limited(s.faulty(s.ocspByGet(mux))))
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.touch()
