@@ -25,6 +25,10 @@ var ErrLimited = errors.New("limit reached")
 // ErrQuota is answered when a change would take an owner past the Quota it names; nothing was changed.
 var ErrQuota = errors.New("quota reached")
 
+// ErrCorrupt is answered for stored bytes that are gone or are not what the record says. It is
+// for bytes that will never be right again: trouble that passes is any other error.
+var ErrCorrupt = errors.New("stored bytes do not fit the record")
+
 // Job is background work: a struct with ids only. It satisfies River's JobArgs.
 type Job interface{ Kind() string }
 
@@ -160,7 +164,9 @@ type Remote interface {
 	Timestamp(ctx context.Context, digest []byte, hash crypto.Hash, nonce []byte) ([]byte, error)
 }
 
-// Blobs keeps encrypted bytes; an adapter over package blob in cmd/portal is one.
+// Blobs keeps encrypted bytes; an adapter over package blob in cmd/portal is one. Open, ReadAt
+// of what it gives, and Unseal answer an error that is ErrCorrupt when the bytes do not
+// authenticate or are not there.
 type Blobs interface {
 	// NewKey makes a key for a document and wraps it, bound to the document's id.
 	NewKey(document DocumentID) (wrapped []byte, err error)

@@ -1,0 +1,275 @@
+package signing
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"countersign/audit"
+	"countersign/dtmclient"
+	"countersign/pades"
+	"countersign/people"
+)
+
+// Authorize hands the person's factors to the signing service and, with the activation data it
+// answers, signs: all in this call, on a context that outlives the caller's connection. Of
+// any number of calls at the same time one goes through; the others get KindConflict with
+// the ceremony to look at. The factors and the activation data live on this stack only.
+//
+// The ceremony is answered as it stands at the end, beside the error if there is one. With
+// a nil error every value was stored; whether the files are finished is told by the
+// signatures.
+func (s *Service) Authorize(ctx context.Context, a people.Actor, id CeremonyID, f Factors) (Ceremony, error) {
+	const action = "ceremony.authorize"
+	if err := s.may(ctx, a, people.Sign, "ceremony", string(id)); err != nil {
+		return Ceremony{}, err
+	}
+	c, signatures, err := s.ceremony(ctx, a, id)
+	if err != nil {
+		return c, s.declined(ctx, a, action, id, err)
+	}
+	if err := s.waits(ctx, a, &c, signatures); err != nil {
+		return c, s.declined(ctx, a, action, id, err)
+	}
+	if f, err = s.acceptable(c, f); err != nil {
+		return c, s.declined(ctx, a, action, id, err)
+	}
+	ctx = context.WithoutCancel(ctx)
+	at := &authorizing{s: s, a: a, before: c.State, c: c, signatures: signatures}
+	if err := at.claim(ctx); err != nil {
+		return c, s.declined(ctx, a, action, id, err)
+	}
+	sad, err := at.approve(ctx, f)
+	if err == nil {
+		err = at.sign(ctx, sad)
+	}
+	s.dropPrepared(ctx, at.signatures)
+	if err != nil {
+		return at.c, err
+	}
+	at.finish(ctx)
+	return at.c, nil
+}
+
+// acceptable refuses factors that need not be tried.
+func (s *Service) acceptable(c Ceremony, f Factors) (Factors, error) {
+	if c.Factor.Sent() {
+		switch {
+		case c.State != CeremonyCodeSent:
+			return f, fail(codeNotSent, nil)
+		case !s.now().Before(c.CodeEnds):
+			return f, fail(codeOTPExpired, nil)
+		}
+	}
+	f, code := entered(c.Factor, f)
+	if code != "" {
+		return f, fail(code, nil)
+	}
+	return f, nil
+}
+
+// authorizing is one call of Authorize that won.
+type authorizing struct {
+	s          *Service
+	a          people.Actor
+	before     CeremonyState // to go back to
+	c          Ceremony
+	signatures []Signature
+	prepared   []*pades.Prepared
+}
+
+// claim moves the ceremony to authorizing and counts the try, before anything goes out.
+// One of any number of callers gets through.
+func (at *authorizing) claim(ctx context.Context) error {
+	s, c := at.s, at.c
+	t := s.step(at.a)
+	c.Tries++
+	c.Reason = ""
+	t.ceremony(&c, CeremonyAuthorizing, t.now.Add(s.AuthorizeWait+spare), "ceremony.authorize")
+	t.Attempts = []Attempt{{Action: "otp.try", Subject: c.Credential, At: t.now}}
+	t.Limits = []Limit{{Action: "otp.try", Except: "otp.back", Subject: c.Credential, Since: t.now.Add(-time.Hour), Max: s.Limits.TriesPerHour}}
+	err := s.apply(ctx, t)
+	switch {
+	case err == nil:
+		at.c = c
+		return nil
+	case errors.Is(err, ErrLimited):
+		f := fail(codeTriesHour, err)
+		f.RetryAfter = 10 * time.Minute
+		return f
+	case errors.Is(err, ErrConflict):
+		now, rerr := s.Store.Ceremony(ctx, at.c.Owner, at.c.ID)
+		if rerr != nil {
+			return ofStore(rerr)
+		}
+		if now.State == CeremonyPrepared || now.State == CeremonyCodeSent {
+			f := fail(codeChanged, err)
+			f.Ceremony = now.ID
+			return f
+		}
+		return closed(now)
+	}
+	return ofStore(err)
+}
+
+// approve gets the activation data, and reads every stored file again while the service, or the
+// person with the phone, takes their time.
+func (at *authorizing) approve(ctx context.Context, f Factors) (sad dtmclient.SAD, err error) {
+	actx, cancel := context.WithTimeout(ctx, at.s.AuthorizeWait)
+	defer cancel()
+	reread := make(chan error, 1)
+	go func() { reread <- safely(func() error { return at.reread(actx) }) }()
+
+	var hashes [][]byte
+	for _, g := range at.signatures {
+		hashes = append(hashes, g.Digest)
+	}
+	sad, err = at.s.Remote.Authorize(actx, dtmclient.Authorization{CredentialID: at.c.CredentialName, Hashes: hashes,
+		OTP: f.OTP, PIN: f.PIN, Description: description(len(hashes)), ClientData: string(at.c.ID)})
+	if err != nil {
+		cancel()
+		<-reread
+		return sad, at.back(ctx, err)
+	}
+	life := min(sad.ExpiresIn, sadLife)
+	if life <= 0 {
+		life = sadLife
+	}
+	sad.ExpiresIn = life
+	if err := <-reread; err != nil {
+		return sad, at.void(ctx, err)
+	}
+	return sad, nil
+}
+
+// safely keeps the panic of a goroutine from ending the process.
+func safely(f func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("panic: %v", r)
+		}
+	}()
+	return f()
+}
+
+func description(n int) string {
+	if n == 1 {
+		return "Sign one document"
+	}
+	return fmt.Sprintf("Sign %d documents", n)
+}
+
+// reread holds what is about to be signed against what was prepared and what is stored.
+func (at *authorizing) reread(ctx context.Context) error {
+	for _, g := range at.signatures {
+		d, revisions, err := at.s.ready(ctx, at.a, g.Document)
+		if err != nil {
+			return err
+		}
+		if d.Revisions != g.Base || g.State != SignaturePrepared {
+			return fail(codeChanged, errors.New("the document has another revision than was prepared"))
+		}
+		if err := at.s.checkBytes(ctx, d, revisions); err != nil {
+			return at.s.broken(context.WithoutCancel(ctx), d, err)
+		}
+		p, err := at.s.prepared(ctx, d, g)
+		if err != nil {
+			return at.s.broken(context.WithoutCancel(ctx), d, err)
+		}
+		at.prepared = append(at.prepared, p)
+	}
+	return nil
+}
+
+// prepared reads a stored preparation, which must be the one that was shown.
+func (s *Service) prepared(ctx context.Context, d Document, g Signature) (*pades.Prepared, error) {
+	r, err := s.Blobs.Open(ctx, d.ID, d.Key, g.Prepared)
+	if err != nil {
+		return nil, fmt.Errorf("open preparation: %w", err)
+	}
+	defer r.Close()
+	b, err := io.ReadAll(io.NewSectionReader(r, 0, r.Size()))
+	if err != nil {
+		return nil, fmt.Errorf("read preparation: %w", err)
+	}
+	p := new(pades.Prepared)
+	if err := json.Unmarshal(b, p); err != nil {
+		return nil, fmt.Errorf("read preparation: %w: %w", ErrCorrupt, err)
+	}
+	if p.Unsigned == nil || !bytes.Equal(p.Digest(), g.Digest) {
+		return nil, fmt.Errorf("the preparation has another digest: %w", ErrCorrupt)
+	}
+	return p, nil
+}
+
+// back ends a try that the service did not accept: to where the factors can be entered
+// again, or for good.
+func (at *authorizing) back(ctx context.Context, err error) error {
+	o := ofAuthorize(err)
+	why := fail(o.code, err)
+	var e *dtmclient.Error
+	if errors.As(err, &e) {
+		why.RetryAfter = e.RetryAfter
+	}
+	left := at.s.Limits.Tries - at.c.Tries
+	why.Args = map[string]any{"Left": left}
+	if o.back && !o.free && left <= 0 {
+		why = fail(codeTooManyTries, err)
+		o.back = false
+	}
+	if !o.back {
+		return at.void(ctx, why)
+	}
+	t := at.s.step(at.a)
+	to := at.before
+	at.c.Reason = o.code
+	if o.code == codeAuthorizeUnknown && at.c.Factor.Sent() {
+		to = CeremonyPrepared // the code may be spent
+	}
+	if o.free {
+		at.c.Tries--
+		t.Attempts = []Attempt{at.takenOff(t.now)}
+	}
+	t.ceremony(&at.c, to, at.c.CreatedAt.Add(at.s.CeremonyLife), "ceremony.send_back").Outcome = audit.Failed
+	if aerr := at.s.apply(ctx, t); aerr != nil {
+		return ofStore(aerr)
+	}
+	return why
+}
+
+func (at *authorizing) takenOff(now time.Time) Attempt {
+	return Attempt{Action: "otp.back", Subject: at.c.Credential, At: now}
+}
+
+// void ends the ceremony where nothing was signed, and tells why.
+func (at *authorizing) void(ctx context.Context, why error) error {
+	var f *Error
+	if !errors.As(why, &f) {
+		f = fail(codeInternal, why)
+	}
+	if f.Signed == "" {
+		f.Signed = nothingSpent
+	}
+	t := at.s.step(at.a)
+	failAll(t, &at.c, at.signatures, f.Code)
+	if err := at.s.apply(ctx, t); err != nil && !errors.Is(err, ErrConflict) {
+		at.s.Log.ErrorContext(ctx, "ceremony left to the sweep", "ceremony", at.c.ID, "code", f.Code, "error", err)
+	}
+	return f
+}
+
+// failAll ends a ceremony and what it had open, where nothing was signed.
+func failAll(t *step, c *Ceremony, signatures []Signature, code string) {
+	c.Reason = code
+	t.ceremony(c, CeremonyFailed, time.Time{}, "ceremony.fail").Outcome = audit.Failed
+	for i := range signatures {
+		if g := &signatures[i]; CanMoveSignature(g.State, SignatureFailed) && g.Value == nil {
+			g.Reason = code
+			t.signature(g, SignatureFailed, time.Time{}, "signature.fail").Outcome = audit.Failed
+		}
+	}
+}

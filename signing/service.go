@@ -1,0 +1,185 @@
+// Package signing takes documents in, has them signed by a remote key after a person's
+// approval, and gives out only what passed our own check.
+//
+// A document is an original and the small increments that signatures append. A ceremony
+// is one approval: one credential, one second factor, one use of the remote key. The
+// order of the steps is the safety of it: what is about to be signed is committed before
+// the remote key is asked, the key is asked once, the answer is checked against the
+// certificate before it is stored, and the finished file is read back and verified before
+// anybody can download it. Whatever breaks off in between is ended by LookAgain, never by
+// a second call to the key.
+//
+// The service decides and hands a Change to its Store. HTTP, SQL, the wire of the signing
+// service and the PDF format are left to others.
+package signing
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"time"
+
+	"countersign/audit"
+	"countersign/people"
+)
+
+// Options of NewService. Store, Remote, Credentials and Blobs must be there; zero values
+// of the rest take the defaults named.
+type Options struct {
+	Store       Store
+	Remote      Remote
+	Credentials Credentials
+	Blobs       Blobs
+	Now         func() time.Time // time.Now
+	Rand        io.Reader        // crypto/rand
+	Log         *slog.Logger     // slog.Default()
+
+	MaxBytes int64 // of one document: 1 GiB
+	Quota    Quota // of one person: 10 GiB and 1000 files
+	Reserve  int64 // bytes that stay free where blobs are kept: 2 GiB; negative for none
+	Limits   Limits
+
+	// Roots is what our own check of a released file trusts. Without it a chain that ends
+	// nowhere is accepted, and nothing else.
+	Roots *x509.CertPool
+
+	CeremonyLife  time.Duration // from Begin until it expires unused: 30 min
+	AuthorizeWait time.Duration // longest wait for credentials/authorize: 2 min
+	SignWait      time.Duration // longest wait for signHash: 1 min
+	FinishLife    time.Duration // how long finishing is tried again: 24 h
+	PortalURL     string        // for links in mails
+	MaxTogether   int           // most documents in one ceremony: 100
+	NoTimestamp   bool          // release at B-B: only where there is no clock service
+}
+
+// Quota is how much one person may keep here.
+type Quota struct {
+	Bytes int64
+	Files int
+}
+
+// Limits count what a person may do how often. The service at the far side has limits of
+// its own; ours are lower, so that nobody can lock a credential through us.
+type Limits struct {
+	Tries          int           // codes or PINs in one ceremony: 5
+	TriesPerHour   int           // wrong ones for one credential: 10
+	SendEvery      time.Duration // between two codes for one credential: 30 s
+	SendsPerHour   int           // codes for one credential: 5
+	CodeLife       time.Duration // how long we take a code that was sent: 5 min
+	UploadsPerHour int           // uploads of one person: 2000
+	BeginsPerHour  int           // ceremonies of one person: 600
+}
+
+// Service is the only way documents and signatures change.
+type Service struct {
+	Options
+}
+
+// NewService fills in the defaults.
+func NewService(o Options) *Service {
+	if o.Store == nil || o.Remote == nil || o.Credentials == nil || o.Blobs == nil {
+		panic("signing: Store, Remote, Credentials and Blobs are needed")
+	}
+	def(&o.MaxBytes, 1<<30)
+	def(&o.Quota.Bytes, 10<<30)
+	def(&o.Quota.Files, 1000)
+	def(&o.Reserve, 2<<30)
+	def(&o.Limits.Tries, 5)
+	def(&o.Limits.TriesPerHour, 10)
+	def(&o.Limits.SendEvery, 30*time.Second)
+	def(&o.Limits.SendsPerHour, 5)
+	def(&o.Limits.CodeLife, 5*time.Minute)
+	def(&o.Limits.UploadsPerHour, 2000)
+	def(&o.Limits.BeginsPerHour, 600)
+	def(&o.CeremonyLife, 30*time.Minute)
+	def(&o.AuthorizeWait, 2*time.Minute)
+	def(&o.SignWait, time.Minute)
+	def(&o.FinishLife, 24*time.Hour)
+	def(&o.MaxTogether, 100)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Rand == nil {
+		o.Rand = rand.Reader
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	return &Service{Options: o}
+}
+
+func def[T comparable](v *T, to T) {
+	var zero T
+	if *v == zero {
+		*v = to
+	}
+}
+
+// FinishSignature is the job that finishes one signature, should the request that made it
+// not have done so.
+type FinishSignature struct {
+	Signature SignatureID `json:"signature"`
+}
+
+// Kind names the job.
+func (FinishSignature) Kind() string { return "finish-signature" }
+
+// LookAgain is the job that sweeps what waits past its deadline.
+type LookAgain struct{}
+
+// Kind names the job.
+func (LookAgain) Kind() string { return "look-again-signing" }
+
+// Waits of our own work; each is a Deadline in a row, so that nothing waits for ever.
+const (
+	receiveWait = 5 * time.Minute // renewed while bytes come
+	checkWait   = 5 * time.Minute
+	finishWait  = 2 * time.Minute // of one try at finishing; the job's time-out is longer
+	sadLife     = 5 * time.Minute // a SAD is dead after this, whatever it says itself
+	spare       = 30 * time.Second
+)
+
+func (s *Service) newID() (string, error) {
+	var b [16]byte
+	if _, err := io.ReadFull(s.Rand, b[:]); err != nil {
+		return "", internal(fmt.Errorf("make id: %w", err))
+	}
+	return hex.EncodeToString(b[:]), nil
+}
+
+// now is the time as rows keep it: UTC, whole milliseconds.
+func (s *Service) now() time.Time { return s.Now().UTC().Truncate(time.Millisecond) }
+
+// may answers KindForbidden, and writes it down, when the actor's roles do not allow it.
+func (s *Service) may(ctx context.Context, a people.Actor, do people.Action, object, subject string) error {
+	if people.May(a, do) {
+		return nil
+	}
+	return s.refused(ctx, a, audit.Entry{Action: string(do), Object: object, Subject: subject}, fail(codeForbidden, nil))
+}
+
+// refused writes a refusal into the log and answers it.
+func (s *Service) refused(ctx context.Context, a people.Actor, e audit.Entry, err error) error {
+	e.Outcome = audit.Refused
+	if e.Owner == "" {
+		e.Owner = a.Person
+	}
+	var f *Error
+	if errors.As(err, &f) {
+		e.Reason = f.Code
+	}
+	if werr := s.Store.Apply(ctx, Change{Entries: []audit.Entry{e.By(a)}}); werr != nil {
+		s.Log.ErrorContext(ctx, "refusal not written to the audit log", "action", e.Action, "subject", e.Subject, "error", werr)
+	}
+	return err
+}
+
+// alarm is for what should never happen and what an admin has to look at.
+func (s *Service) alarm(ctx context.Context, text string, args ...any) {
+	s.Log.ErrorContext(ctx, text, append(args, "alarm", true)...)
+}
