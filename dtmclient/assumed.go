@@ -37,6 +37,9 @@ const (
 	signerRole      = "DSM_DOCUMENT_SIGNER" // documented
 )
 
+// identityStep is the step that CorrectValidation wants again.
+const identityStep = "IDENTITY"
+
 // pageSize of listings; the envelope {"total","offset","limit","items"} is the sibling product's.
 const pageSize = 100
 
@@ -118,8 +121,10 @@ type newValidationWire struct {
 	Locale       string `json:"locale,omitempty"`
 }
 
+// reasonWire: Step names the step that is wanted again, of a restart that asks for a correction.
 type reasonWire struct {
 	Reason string `json:"reason"`
+	Step   string `json:"step,omitempty"`
 }
 
 type refWire struct {
@@ -197,11 +202,12 @@ type profileWire struct {
 	Standard     looseString `json:"standard"`
 	KeyAlgorithm looseString `json:"key_algorithm"`
 	ValidityDays looseInt    `json:"validity_days"`
+	SubjectType  looseString `json:"subject_type"`
 }
 
 func (w profileWire) profile() Profile {
 	return Profile{ID: string(w.ID), Name: string(w.Name), Status: string(w.Status), Standard: string(w.Standard),
-		KeyAlgorithm: string(w.KeyAlgorithm), ValidityDays: int(w.ValidityDays)}
+		KeyAlgorithm: string(w.KeyAlgorithm), ValidityDays: int(w.ValidityDays), SubjectType: string(w.SubjectType)}
 }
 
 type seatWire struct {
@@ -273,4 +279,9 @@ func textMap(in map[string]looseString) map[string]string {
 		out[k] = string(v)
 	}
 	return out
+}
+
+// IsNoSeat reports whether DTM refused for want of a seat. The words are assumed.
+func IsNoSeat(e *Error) bool {
+	return e.Kind == Invalid && strings.Contains(strings.ToLower(e.Message), "seat")
 }

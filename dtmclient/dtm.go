@@ -129,12 +129,12 @@ func (c *Client) ApproveValidation(ctx context.Context, id string) error {
 
 // RejectValidation refuses, with a reason code.
 func (c *Client) RejectValidation(ctx context.Context, id, reason string) error {
-	return c.command(ctx, "validation.reject", pathReject, id, reasonWire{reason})
+	return c.command(ctx, "validation.reject", pathReject, id, reasonWire{Reason: reason})
 }
 
-// CorrectValidation asks the person to submit again.
+// CorrectValidation asks the person to submit the papers again.
 func (c *Client) CorrectValidation(ctx context.Context, id, reason string) error {
-	return c.command(ctx, "validation.restart", pathCorrect, id, reasonWire{reason})
+	return c.command(ctx, "validation.restart", pathCorrect, id, reasonWire{Reason: reason, Step: identityStep})
 }
 
 // CancelValidation ends one that is not yet approved.

@@ -90,6 +90,7 @@ type Profile struct {
 	Standard     string // "BASIC", "ADVANCED_PLUS", "QUALIFIED"
 	KeyAlgorithm string
 	ValidityDays int
+	SubjectType  string // "NATURAL_PERSON", "NATURAL_PERSON_ORGANIZATION", "SEAL"; empty when not told
 }
 
 // Role is a role of DTM, as its account service lists it.

@@ -120,6 +120,8 @@ type Remote interface {
 	CancelCredential(ctx context.Context, name string) error
 	Profiles(ctx context.Context) ([]dtmclient.Profile, error)
 	Seats(ctx context.Context) ([]dtmclient.Seats, error)
+	Roles(ctx context.Context) ([]dtmclient.Role, error)
+	AuditLog(ctx context.Context, q dtmclient.AuditQuery) (dtmclient.Page[dtmclient.AuditEntry], error)
 }
 
 // Topics that a change announces and pages listen to.

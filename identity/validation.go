@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"strings"
 	"time"
 
 	"countersign/people"
@@ -18,6 +19,12 @@ const (
 	AdvancedPlus Standard = "advanced_plus"
 )
 
+// DTM is how DTM writes the standard.
+func (s Standard) DTM() string { return strings.ToUpper(string(s)) }
+
+// Known reports whether it is one of the standards.
+func (s Standard) Known() bool { return s == Basic || s == AdvancedPlus }
+
 // Validation is one identity check of one person.
 type Validation struct {
 	ID        ValidationID
@@ -34,7 +41,7 @@ type Validation struct {
 	Proofed   Attributes // from DTM, as they came
 	Consent   time.Time  // when the person agreed
 	DecidedBy people.ID  // admin who approved, refused or asked for correction
-	HeldUntil time.Time  // approval can be undone until then
+	HeldUntil time.Time  // approval can be undone until then; while started: DTM is not asked again before then
 	CreatedAt time.Time
 	Since     time.Time // of the state
 	Deadline  time.Time // when a waiting state ends by itself
