@@ -20,7 +20,7 @@ type File struct {
 	sections []*section
 	eof      int64 // after the newest end-of-file marker
 	found    map[int]entry
-	lost     map[Ref]bool // objects that are being read, for loops
+	loading  map[Ref]bool // objects that are being read, for loops and depth
 	cache    map[Ref]Object
 	streams  []*objectStream
 	crypt    *crypt
@@ -83,7 +83,7 @@ func bare(r io.ReaderAt, size int64) (*File, error) {
 	if size <= 0 {
 		return nil, ErrEmpty
 	}
-	f := &File{r: r, Size: size, cache: map[Ref]Object{}, lost: map[Ref]bool{}}
+	f := &File{r: r, Size: size, cache: map[Ref]Object{}, loading: map[Ref]bool{}}
 	return f, f.header()
 }
 
@@ -279,11 +279,14 @@ func (f *File) load(r Ref) (Object, error) {
 	if o, ok := f.cache[r]; ok {
 		return o, nil
 	}
-	if f.lost[r] {
+	if f.loading[r] {
 		return nil, fmt.Errorf("%w: object %d needs itself", ErrDamaged, r.Num)
 	}
-	f.lost[r] = true
-	defer delete(f.lost, r)
+	if len(f.loading) > maxDepth {
+		return nil, fmt.Errorf("%w: objects that need objects", ErrTooComplex)
+	}
+	f.loading[r] = true
+	defer delete(f.loading, r)
 	e, err := f.entry(r.Num)
 	if err != nil {
 		return nil, err

@@ -49,9 +49,9 @@ func (s String) Text() string {
 	b := s.Value
 	switch {
 	case len(b) >= 2 && b[0] == 0xfe && b[1] == 0xff:
-		return utf16Text(b[2:], 1)
-	case len(b) >= 2 && b[0] == 0xff && b[1] == 0xfe:
 		return utf16Text(b[2:], 0)
+	case len(b) >= 2 && b[0] == 0xff && b[1] == 0xfe:
+		return utf16Text(b[2:], 1)
 	case len(b) >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf:
 		return strings.ToValidUTF8(string(b[3:]), "\ufffd")
 	}
@@ -62,10 +62,11 @@ func (s String) Text() string {
 	return string(r)
 }
 
-func utf16Text(b []byte, low int) string {
+// utf16Text decodes UTF-16 whose high byte is the first (0) or second (1) of each pair.
+func utf16Text(b []byte, high int) string {
 	u := make([]uint16, 0, len(b)/2)
 	for i := 0; i+1 < len(b); i += 2 {
-		u = append(u, uint16(b[i+low])<<8|uint16(b[i+1-low]))
+		u = append(u, uint16(b[i+high])<<8|uint16(b[i+1-high]))
 	}
 	return string(utf16.Decode(u))
 }

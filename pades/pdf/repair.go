@@ -81,7 +81,7 @@ func (s *scan) run() error {
 			return err
 		}
 		switch {
-		case next > at+int64(len(b))-overlap:
+		case next >= 0:
 			at = next
 		case last:
 			return nil
@@ -92,12 +92,13 @@ func (s *scan) run() error {
 	return nil
 }
 
-// piece handles what begins in a window and returns where to go on.
+// piece handles what begins in a window. It returns where to go on when that lies beyond
+// the window, else -1.
 func (s *scan) piece(b []byte, at int64) (int64, error) {
 	for pos := 0; ; {
 		i := indexEither(b[pos:], "obj", "trailer")
 		if i < 0 {
-			return 0, nil
+			return -1, nil
 		}
 		i += pos
 		var next int64
@@ -106,7 +107,7 @@ func (s *scan) piece(b []byte, at int64) (int64, error) {
 			next, err = s.trailerAt(at + int64(i))
 		} else {
 			from := headerStart(b, i)
-			if from < 0 {
+			if from <= 0 { // at 0 the number may be cut: the window before had it whole
 				pos = i + 3
 				continue
 			}

@@ -1,0 +1,219 @@
+package pades_test
+
+import (
+	"bytes"
+	"encoding/asn1"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"countersign/pades"
+)
+
+// corpus is the folder of PDF files that other people's software made.
+func corpus(t *testing.T) string {
+	t.Helper()
+	dir := os.Getenv("COUNTERSIGN_CORPUS")
+	if dir == "" {
+		dir = "../../shared/corpus"
+	}
+	if _, err := os.Stat(dir); err != nil {
+		t.Skipf("THE PDF CORPUS IS ABSENT, nothing was tested on foreign files: set COUNTERSIGN_CORPUS (%v)", err)
+	}
+	return dir
+}
+
+// tool runs a program that must be there; its exit code is part of the answer.
+func tool(t *testing.T, name string, args ...string) (string, int) {
+	t.Helper()
+	path, err := exec.LookPath(name)
+	require.NoError(t, err, "%s is missing: run `make setup`", name)
+	out, err := exec.Command(path, args...).CombinedOutput()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		return string(out), exit.ExitCode()
+	}
+	require.NoError(t, err)
+	return string(out), 0
+}
+
+// qpdfRank orders qpdf's verdicts: 0 good, 1 warnings (exit 3), 2 errors (exit 2).
+func qpdfRank(t *testing.T, path string) int {
+	_, code := tool(t, "qpdf", "--check", path)
+	return map[int]int{0: 0, 3: 1, 2: 2}[code]
+}
+
+var (
+	pagesLine = regexp.MustCompile(`(?m)^Pages:\s+(\d+)`)
+	valid     = "Signature is Valid."
+)
+
+// mustBeRefused are files with the reason for which they cannot be signed, by folder and name.
+var mustBeRefused = map[string]string{
+	"made/t-certified-p1.pdf":                              pades.RefusedCertified,
+	"made/t-enc-userpw.pdf":                                pades.RefusedPassword,
+	"pyhanko/certified-with-indirect-refs-in-dir.pdf":      pades.RefusedCertified,
+	"pyhanko/broken-objstream1.pdf":                        pades.RefusedNoPage,
+	"pyhanko/broken-objstream2.pdf":                        pades.RefusedNoPage,
+	"pyhanko/broken-objstream3.pdf":                        pades.RefusedNoPage,
+	"pyhanko/broken-objstream6.pdf":                        pades.RefusedNoPage,
+	"pyhanko/malformed-encrypt-dict1.pdf":                  pades.RefusedPassword,
+	"pyhanko/malformed-encrypt-dict2.pdf":                  pades.RefusedDamaged,
+	"pyhanko/minimal-aes256-empty-encrypted-string.pdf":    pades.RefusedPassword,
+	"pyhanko/minimal-aes256-malformed-oe.pdf":              pades.RefusedDamaged,
+	"pyhanko/minimal-aes256-malformed-perms.pdf":           pades.RefusedPassword,
+	"pyhanko/minimal-aes256.pdf":                           pades.RefusedPassword,
+	"pyhanko/minimal-rc4.pdf":                              pades.RefusedPassword,
+	"pyhanko/minimal-two-fields-aes256.pdf":                pades.RefusedPassword,
+	"pyhanko/minimal-with-field-aes256.pdf":                pades.RefusedPassword,
+	"pyhanko/minimal-with-field-rc4.pdf":                   pades.RefusedPassword,
+	"pyhanko/minimal-pubkey-aes256.pdf":                    pades.RefusedEncryption,
+	"pyhanko/minimal-pubkey-rc4-envelope.pdf":              pades.RefusedEncryption,
+	"pyhanko/minimal-pubkey-rc4.pdf":                       pades.RefusedEncryption,
+	"pyhanko/minimal-pubkey-unknown-envelope-alg.pdf":      pades.RefusedEncryption,
+	"pyhanko/minimal-two-fields-pubkey-aes256.pdf":         pades.RefusedEncryption,
+	"pyhanko/minimal-two-fields-pubkey-rc4.pdf":            pades.RefusedEncryption,
+	"pyhanko/minimal-with-field-pubkey-aes256.pdf":         pades.RefusedEncryption,
+	"pyhanko/minimal-with-field-pubkey-rc4.pdf":            pades.RefusedEncryption,
+	"pyhanko/pubkey-3des-test.pdf":                         pades.RefusedEncryption,
+	"pyhanko/pubkey-ecc-test.pdf":                          pades.RefusedEncryption,
+	"pyhanko/pubkey-rc2-test.pdf":                          pades.RefusedEncryption,
+	"pyhanko/signed-encrypted-pubkey-with-catalog-ref.pdf": pades.RefusedEncryption,
+}
+
+func TestForeignFilesAreSignedOrRefusedWithAReason(t *testing.T) {
+	dir := corpus(t)
+	var files []string
+	require.NoError(t, filepath.Walk(dir, func(path string, st os.FileInfo, err error) error {
+		if err == nil && !st.IsDir() && strings.EqualFold(filepath.Ext(path), ".pdf") {
+			files = append(files, path)
+		}
+		return err
+	}))
+	require.NotEmpty(t, files)
+	var mu sync.Mutex
+	count := map[string]int{}
+	t.Run("files", func(t *testing.T) {
+		for i, path := range files {
+			name, err := filepath.Rel(dir, path)
+			require.NoError(t, err)
+			s := []signer{rsaSigner(), ecSigner()}[i%2]
+			t.Run(name, func(t *testing.T) {
+				t.Parallel()
+				outcome := signForeign(t, path, name, s)
+				mu.Lock()
+				defer mu.Unlock()
+				count[strings.Split(name, string(filepath.Separator))[0]+" "+outcome]++
+			})
+		}
+	})
+	t.Log(count)
+}
+
+func signForeign(t *testing.T, path, name string, s signer) (outcome string) {
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	p, err := pades.Prepare(bytes.NewReader(b), int64(len(b)), pades.Options{Chain: s.chain, Time: when})
+	var r *pades.Refusal
+	if errors.As(err, &r) {
+		require.Equal(t, mustBeRefused[name], r.Code, "refused: %v", err)
+		return "refused"
+	}
+	require.NoError(t, err)
+	require.Empty(t, mustBeRefused[name], "signed, though it should be refused")
+	out := append(bytes.Clone(b), complete(t, p, s)...)
+	signedPath := filepath.Join(t.TempDir(), "signed.pdf")
+	require.NoError(t, os.WriteFile(signedPath, out, 0o600))
+
+	before, _ := tool(t, "pdfsig", "-nocert", path)
+	after, _ := tool(t, "pdfsig", "-nocert", signedPath)
+	require.Equal(t, strings.Count(before, valid)+1, strings.Count(after, valid), "pdfsig: %s", after)
+	require.Equal(t, 1, strings.Count(after, "Total document signed"), "pdfsig: %s", after)
+	require.LessOrEqual(t, qpdfRank(t, signedPath), qpdfRank(t, path), "qpdf")
+	infoBefore, _ := tool(t, "pdfinfo", path)
+	infoAfter, _ := tool(t, "pdfinfo", signedPath)
+	if was := pagesLine.FindString(infoBefore); was != "" { // a repaired file had no pages before
+		require.Equal(t, was, pagesLine.FindString(infoAfter), "pages")
+	}
+	opensslAgrees(t, out, p, s)
+	rep, err := pades.Inspect(bytes.NewReader(out), int64(len(out)))
+	require.NoError(t, err)
+	require.Contains(t, infoAfter, fmt.Sprintf("Pages:           %d\n", rep.Pages))
+	return "signed"
+}
+
+// opensslAgrees checks the CMS over the extracted ranges, with the chain.
+func opensslAgrees(t *testing.T, out []byte, p *pades.Prepared, s signer) {
+	t.Helper()
+	dir := t.TempDir()
+	br := p.ByteRange
+	require.EqualValues(t, len(out), br[2]+br[3])
+	ranges := append(bytes.Clone(out[:br[1]]), out[br[2]:]...)
+	token := out[br[1]:br[2]]
+	require.True(t, token[0] == '<' && token[len(token)-1] == '>')
+	der := make([]byte, (len(token)-2)/2)
+	_, err := fmt.Sscanf(string(token[1:len(token)-1]), "%x", &der)
+	require.NoError(t, err)
+	var raw asn1.RawValue
+	rest, err := asn1.Unmarshal(der, &raw)
+	require.NoError(t, err)
+	require.Empty(t, bytes.Trim(rest, "\x00"), "the rest of the hole is zeros")
+	content, sig := filepath.Join(dir, "content"), filepath.Join(dir, "sig.der")
+	require.NoError(t, os.WriteFile(content, ranges, 0o600))
+	require.NoError(t, os.WriteFile(sig, raw.FullBytes, 0o600))
+	msg, code := tool(t, "openssl", "cms", "-verify", "-cades", "-binary", "-inform", "DER", "-in", sig, "-content", content,
+		"-CAfile", s.roots(t), "-out", os.DevNull)
+	require.Zero(t, code, msg)
+}
+
+func TestForeignFilesTakeLittleMemory(t *testing.T) {
+	dir := corpus(t)
+	s := ecSigner()
+	require.NoError(t, filepath.Walk(dir, func(path string, st os.FileInfo, err error) error {
+		if err != nil || st.IsDir() || filepath.Ext(path) != ".pdf" {
+			return err
+		}
+		f, err := os.Open(path)
+		require.NoError(t, err)
+		defer f.Close()
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, _ = pades.Prepare(f, st.Size(), pades.Options{Chain: s.chain, Time: when})
+		_, _ = pades.Inspect(f, st.Size())
+		runtime.ReadMemStats(&after)
+		// All that was allocated is more than was ever held.
+		require.Less(t, after.TotalAlloc-before.TotalAlloc, uint64(64<<20), path)
+		return nil
+	}))
+}
+
+func TestEveryAlgorithmIsAcceptedByOpenSSL(t *testing.T) {
+	b := must(os.ReadFile(filepath.Join(corpus(t), "made", "base.pdf")))
+	for _, c := range []struct {
+		s signer
+		o pades.Options
+	}{
+		{rsaSigner(), pades.Options{SignAlgo: "1.2.840.113549.1.1.11"}},
+		{rsaSigner(), pades.Options{SignAlgo: "1.2.840.113549.1.1.12"}},
+		{rsaSigner(), pades.Options{SignAlgo: "1.2.840.113549.1.1.13"}},
+		{rsaSigner(), pades.Options{SignAlgo: "1.2.840.113549.1.1.10"}},
+		{ecSigner(), pades.Options{SignAlgo: "1.2.840.10045.4.3.2"}},
+		{ecSigner(), pades.Options{SignAlgo: "1.2.840.10045.4.3.4"}},
+	} {
+		t.Run(c.o.SignAlgo, func(t *testing.T) {
+			c.o.Chain, c.o.Time, c.o.Timestamped = c.s.chain, when, true
+			p, err := pades.Prepare(bytes.NewReader(b), int64(len(b)), c.o)
+			require.NoError(t, err)
+			opensslAgrees(t, append(bytes.Clone(b), complete(t, p, c.s)...), p, c.s)
+		})
+	}
+}
