@@ -64,6 +64,8 @@ const (
 	codeConsent       = "consent"
 	codeNoEmail       = "no_email"
 	codeNoName        = "no_name"
+	codeEmailTaken    = "email_taken"
+	codeBound         = "bound"
 	codeOpen          = "check_open"
 	codeApproved      = "check_approved"
 	codeStarting      = "starting"
@@ -105,6 +107,8 @@ var catalogue = map[string]Error{
 	codeConsent:       {Kind: KindInvalid, Sentence: "We may only start once you agree."},
 	codeNoEmail:       {Kind: KindInvalid, Sentence: "Your account has no e-mail address, and an identity check needs one.", Who: "Whoever keeps your company account can add it. Then sign in again."},
 	codeNoName:        {Kind: KindInvalid, Sentence: "Your account does not tell your given and family name, and an identity check needs both.", Who: "Whoever keeps your company account can add them. Then sign in again."},
+	codeEmailTaken:    {Kind: KindConflict, Sentence: "DigiCert knows somebody with your e-mail address already. An admin has to find out who, so nothing was started.", Who: askAdmin},
+	codeBound:         {Kind: KindForbidden, Sentence: "DigiCert’s record of you is tied to another account here, so nothing was started.", Who: askAdmin},
 	codeOpen:          {Kind: KindConflict, Sentence: "You have an identity check of this standard under way already."},
 	codeApproved:      {Kind: KindConflict, Sentence: "Your identity is proved to this standard already."},
 	codeStarting:      {Kind: KindConflict, Sentence: "We are just telling DigiCert about this identity check. It can be cancelled in a minute."},

@@ -1,0 +1,159 @@
+package identity
+
+import (
+	"context"
+	"errors"
+
+	"countersign/audit"
+	"countersign/people"
+)
+
+// forManaging loads a credential the actor may suspend, resume and revoke: their own, or
+// anybody's for an admin.
+func (s *Service) forManaging(ctx context.Context, a people.Actor, id CredentialID, action string) (Credential, error) {
+	c, err := s.credentialFor(ctx, a, id, action)
+	if err != nil {
+		return c, err
+	}
+	may := people.ManageCredentials
+	if c.Person == a.Person {
+		may = people.ManageOwnCredentials
+	}
+	return c, s.allow(ctx, a, may, ofCredential(c, action))
+}
+
+// Suspend holds a credential. Where the owner did it, the owner can resume it.
+func (s *Service) Suspend(ctx context.Context, a people.Actor, id CredentialID) error {
+	c, err := s.forManaging(ctx, a, id, "credential.suspend")
+	if err != nil {
+		return err
+	}
+	reason := codeOwner
+	if c.Person != a.Person {
+		reason = codeAdmin
+	}
+	return s.move(ctx, a, c, CommandSuspend, CredentialSuspended, reason, s.dtm.SuspendCredential)
+}
+
+// Resume ends a suspension.
+func (s *Service) Resume(ctx context.Context, a people.Actor, id CredentialID) error {
+	c, err := s.forManaging(ctx, a, id, "credential.resume")
+	if err != nil {
+		return err
+	}
+	if c.State == CredentialSuspended && c.Reason != codeOwner && !people.May(a, people.ManageCredentials) {
+		return s.refuse(ctx, a, codeByAdmin, ofCredential(c, "credential.resume"))
+	}
+	return s.move(ctx, a, c, CommandResume, CredentialActive, "", s.dtm.ResumeCredential)
+}
+
+// Revoke ends a credential for good. One that is still being made is cancelled instead.
+func (s *Service) Revoke(ctx context.Context, a people.Actor, id CredentialID, reason RevocationReason) error {
+	c, err := s.forManaging(ctx, a, id, "credential.revoke")
+	if err != nil {
+		return err
+	}
+	switch reason {
+	case KeyCompromise, AffiliationChanged, Superseded, CessationOfOperation:
+	default:
+		return fail(codeReason, nil)
+	}
+	if c.State == CredentialPending {
+		return s.move(ctx, a, c, CommandRevoke, CredentialDeactivated, string(reason), s.dtm.CancelCredential)
+	}
+	p, err := s.store.Person(ctx, c.Person)
+	if err != nil {
+		return ofStore(err)
+	}
+	return s.move(ctx, a, c, CommandRevoke, CredentialRevoked, string(reason), func(ctx context.Context, name string) error {
+		return s.dtm.RevokeCredential(ctx, name, string(reason), p.DTMUser)
+	})
+}
+
+// move makes one call to DTM that changes a credential, and writes down what came of it.
+func (s *Service) move(ctx context.Context, a people.Actor, c Credential, do Command, state CredentialState, reason string,
+	call func(ctx context.Context, name string) error) error {
+	if !MayMoveCredential(do, c.State, state) {
+		return fail(codeWrongState, nil)
+	}
+	if (do == CommandSuspend || do == CommandResume) && !s.o.CanSuspend {
+		return fail(codeSuspending, nil)
+	}
+	e := ofCredential(c, "credential."+string(do))
+	e.Reason = reason
+	ctx, cancel := outlive(ctx, callTime)
+	defer cancel()
+	// Who asked is written down first: should we die meanwhile, a look finds what became of it.
+	asked := e
+	asked.Action += "-ask"
+	if err := s.store.Apply(ctx, Change{Entries: []audit.Entry{done(asked, a)}}); err != nil {
+		return ofStore(err)
+	}
+	if err := call(ctx, c.Name); err != nil {
+		return s.notMoved(ctx, a, c, e, err)
+	}
+	to := s.enterCredential(c, state, s.now())
+	to.Reason = reason
+	_, err := s.recordCredential(ctx, c.State, to, done(e, a))
+	if errors.Is(err, ErrConflict) {
+		current, err := s.store.Credential(ctx, c.ID)
+		if err != nil || current.State == state {
+			return ofStore(err)
+		}
+		if current, err = s.lookCredential(ctx, current); err == nil && current.State == state {
+			return nil
+		}
+		return fail(codeChanged, err)
+	}
+	return ofStore(err)
+}
+
+func (s *Service) notMoved(ctx context.Context, a people.Actor, c Credential, e audit.Entry, cause error) error {
+	explained, mayBe := ofRemote(cause)
+	e.Outcome, e.Reason = audit.Failed, explained.Code
+	if err := s.store.Apply(ctx, Change{Entries: []audit.Entry{e.By(a)}}); err != nil {
+		return ofStore(err)
+	}
+	if mayBe {
+		if err := s.store.LookSoon(ctx, "", c.ID, s.now()); err != nil {
+			s.log.WarnContext(ctx, "look soon", "credential", c.ID, "cause", err)
+		}
+		return explained
+	}
+	if explained.Code == codeRefused {
+		if seen, err := s.lookCredential(ctx, c); err == nil && seen.State != c.State {
+			return fail(codeChanged, explained)
+		}
+	}
+	return explained
+}
+
+// FreshCredential reads a credential's state at DTM now, writes it down and answers it. It
+// is asked right before a signature, so what DTM does not answer is an error, and so is a
+// credential that DTM gives to another person.
+func (s *Service) FreshCredential(ctx context.Context, id CredentialID) (Credential, error) {
+	c, err := s.store.Credential(ctx, id)
+	if err != nil {
+		return c, ofStore(err)
+	}
+	for try := 0; ; try++ {
+		d, err := s.dtm.Credential(ctx, c.Name)
+		if err != nil {
+			return c, ofRead(err)
+		}
+		p, err := s.store.Person(ctx, c.Person)
+		if err != nil {
+			return c, ofStore(err)
+		}
+		if d.Name != c.Name || p.DTMUser == "" || d.UserID != "" && d.UserID != p.DTMUser {
+			return c, s.refuse(ctx, people.System("fresh-credential"), codeBinding, ofCredential(c, "credential.use"))
+		}
+		seen, err := s.seeCredential(ctx, c, d)
+		if !errors.Is(err, ErrConflict) || try == 2 {
+			return seen, ofStore(err)
+		}
+		if c, err = s.store.Credential(ctx, id); err != nil { // it was written meanwhile: look once more
+			return c, ofStore(err)
+		}
+	}
+}
