@@ -3,7 +3,6 @@ package templates
 import (
 	"context"
 
-	"countersign/audit"
 	"countersign/identity"
 	"countersign/people"
 	"countersign/signing"
@@ -191,14 +190,6 @@ func RoleNames(ctx context.Context, p people.Person) string {
 		return T(ctx, "Signer")
 	}
 	return T(ctx, "No role")
-}
-
-func outcomeBadge(ctx context.Context, o audit.Outcome, text string) (Badge, bool) {
-	switch o {
-	case audit.Refused, audit.Failed:
-		return Badge{"r-bad", "bad", text}, true
-	}
-	return Badge{}, false
 }
 
 // RevocationReason is a reason of DTM in words.

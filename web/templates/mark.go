@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"math"
+	"net/url"
 	"strings"
 )
 
@@ -69,4 +70,12 @@ func tenth(v float64) float64 { return math.Round(v*10) / 10 }
 func Icon(brand string) string {
 	return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24"><path fill="#1c2333" d="` + markUpper(brand) +
 		`"/><path fill="#2546ad" d="` + markLower(brand) + `"/></svg>`
+}
+
+// iconURL is the picture in the browser's tab.
+func iconURL(b Brand) string {
+	if b.Logo != "" {
+		return b.Logo
+	}
+	return "data:image/svg+xml," + url.PathEscape(Icon(b.Name))
 }

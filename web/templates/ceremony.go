@@ -1,0 +1,134 @@
+package templates
+
+import (
+	"context"
+	"strings"
+
+	"countersign/identity"
+	"countersign/signing"
+)
+
+func signingSteps(ctx context.Context) []string {
+	return []string{T(ctx, "Choose"), T(ctx, "Check"), T(ctx, "Code"), T(ctx, "Done")}
+}
+
+func choiceFacts(ctx context.Context, p Page, c identity.Credential) string {
+	var parts []string
+	if c.Issuer != "" {
+		parts = append(parts, commonName(c.Issuer))
+	}
+	if !c.NotAfter.IsZero() {
+		parts = append(parts, T(ctx, "valid until {{.Day}}", "Day", Day(ctx, p, c.NotAfter)))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func usableChoices(v Choose) int {
+	n := 0
+	for _, c := range v.Choices {
+		if c.Usable {
+			n++
+		}
+	}
+	return n
+}
+
+// ceremonyTitle is the situation of a ceremony as a sentence; it leads the document's title too.
+func ceremonyTitle(ctx context.Context, v Ceremony) string {
+	f := v.Ceremony.Factor
+	switch v.Step {
+	case "check":
+		if checksFailed(v.Checks) {
+			return T(ctx, "This cannot be signed as it is")
+		}
+		return T(ctx, "Checked, and ready for your code")
+	case "code":
+		switch {
+		case v.CodeError == "locked" || v.PINError == "locked":
+			return T(ctx, "Signing rests for a while")
+		case f.NeedsOTP() && f.NeedsPIN():
+			return T(ctx, "Enter your code and your PIN")
+		case f.Sent():
+			return T(ctx, "Enter the code we sent you")
+		case f.NeedsOTP():
+			return T(ctx, "Enter the code from your app")
+		case f.NeedsPIN():
+			return T(ctx, "Enter your PIN")
+		}
+		return T(ctx, "Approve it on your phone")
+	case "progress":
+		if waitsForPhone(v) {
+			return T(ctx, "Open the app on your phone and approve")
+		}
+		return T(ctx, "Signing your document")
+	case "result":
+		return T(ctx, "Signed, and checked.")
+	}
+	return T(ctx, v.Failed.Title)
+}
+
+// waitsForPhone reports whether the person has to approve on another device right now.
+func waitsForPhone(v Ceremony) bool {
+	f := v.Ceremony.Factor
+	return v.Ceremony.State == signing.CeremonyAuthorizing && !f.NeedsOTP() && !f.NeedsPIN()
+}
+
+func checksFailed(steps []LiveStep) bool {
+	for _, s := range steps {
+		if s.Step == "bad" {
+			return true
+		}
+	}
+	return false
+}
+
+// progressSay is what a screen reader hears when a step is finished.
+func progressSay(ctx context.Context, v Ceremony) string {
+	if v.Step != "progress" {
+		return ceremonyTitle(ctx, v)
+	}
+	done, now := 0, ""
+	for _, s := range v.Steps {
+		if s.Step == "done" {
+			done++
+		}
+		if s.Step == "now" {
+			now = T(ctx, s.Text)
+		}
+	}
+	return T(ctx, "{{.Done}} of {{.All}} steps done. {{.Now}}", "Done", done, "All", len(v.Steps), "Now", now)
+}
+
+func stepGlyph(step string) string {
+	switch step {
+	case "done":
+		return "tick"
+	case "now":
+		return "r-move"
+	case "bad":
+		return "cross"
+	}
+	return "r-todo"
+}
+
+// levelWords says what a signature's level means.
+func levelWords(ctx context.Context, level string) string {
+	switch level {
+	case "B-B":
+		return T(ctx, "B-B: the time is the signer’s own")
+	case "B-T":
+		return T(ctx, "B-T: with the time of an independent clock")
+	case "B-LT":
+		return T(ctx, "B-LT: provable without us")
+	case "B-LTA":
+		return T(ctx, "B-LTA: provable without us, for the long term")
+	}
+	return level
+}
+
+func codeInputMode(f signing.Factor) string {
+	if f.OTPDigits {
+		return "numeric"
+	}
+	return "text"
+}

@@ -1,0 +1,27 @@
+package templates
+
+import (
+	"time"
+
+	"countersign/signing"
+)
+
+// count is a filter's number, or -1 when it is not known, which shows none.
+func count(counts map[string]int, name string) int {
+	if n, ok := counts[name]; ok {
+		return n
+	}
+	return -1
+}
+
+// rowTime is when something last happened to a document.
+func rowTime(r DocumentRow) time.Time {
+	at := r.Document.Since
+	if at.IsZero() {
+		at = r.Document.CreatedAt
+	}
+	if r.Signature != nil && r.Signature.Since.After(at) && r.Document.State == signing.DocumentReady {
+		at = r.Signature.Since
+	}
+	return at
+}
