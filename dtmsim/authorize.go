@@ -306,17 +306,21 @@ func (c *cscCall) waitForPhone(ctx context.Context, p *push) {
 			p.decide(pushTimeout)
 			return
 		}
-		moved := c.moved
+		moved, late := c.moved, false
 		c.unlocked(func() {
 			t := time.NewTimer(left)
 			defer t.Stop()
 			select {
 			case <-p.done:
 			case <-t.C:
+				late = true // also where the clock stands still
 			case <-moved:
 			case <-ctx.Done():
 			}
 		})
+		if late {
+			p.decide(pushTimeout)
+		}
 		if ctx.Err() != nil {
 			p.decide(pushWithdrawn)
 		}

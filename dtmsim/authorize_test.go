@@ -1,9 +1,11 @@
 package dtmsim_test
 
 import (
+	"context"
 	"crypto/sha512"
 	"encoding/base64"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -159,6 +161,33 @@ func TestAPushNobodyAnswersEndsAsAGatewayTimeout(t *testing.T) {
 	require.Contains(t, string(b), "<html>", "the gateway speaks, not the service")
 	require.False(t, r.AnswerPhone(s.UserID, true), "too late")
 	require.Zero(t, r.Count(dtmsim.LedgerSADIssued, ""))
+}
+
+func TestAPushTimesOutWhereTheClockStandsStill(t *testing.T) {
+	at := time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)
+	r := start(t, func(o *dtmsim.Options) { o.Now, o.PushTimeout = func() time.Time { return at }, 20*time.Millisecond })
+	s := r.Signer("cp-advanced-push", "ada")
+	status, _ := r.send("POST", base+"credentials/authorize", object{"credentialID": s.Credential, "numSignatures": 1, "hash": []string{b64(digest("a"))}},
+		"Authorization", "Bearer "+r.bearer)
+	require.Equal(t, http.StatusGatewayTimeout, status)
+}
+
+func TestAPushIsWithdrawnWhenTheCallerGoesAway(t *testing.T) {
+	r := start(t)
+	s := r.Signer("cp-advanced-push", "ada")
+	ctx, cancel := context.WithCancel(context.Background())
+	req, err := http.NewRequestWithContext(ctx, "POST", r.BaseURL+base+"credentials/authorize",
+		strings.NewReader(`{"credentialID":"ada","numSignatures":1,"hash":["`+b64(digest("a"))+`"]}`))
+	require.NoError(t, err)
+	req.Header.Set("Authorization", "Bearer "+r.bearer)
+	req.Header.Set("Content-Type", "application/json")
+	gone := make(chan error, 1)
+	go func() { _, err := http.DefaultClient.Do(req); gone <- err }()
+	require.Eventually(t, func() bool { return r.Waiting(s.UserID) == 1 }, 5*time.Second, 2*time.Millisecond)
+	cancel()
+	require.ErrorIs(t, <-gone, context.Canceled)
+	require.Eventually(t, func() bool { return r.Waiting(s.UserID) == 0 }, 5*time.Second, 2*time.Millisecond)
+	require.False(t, r.AnswerPhone(s.UserID, true))
 }
 
 func TestASADSignsOnlyTheHashesAndTheNumberItWasGivenFor(t *testing.T) {

@@ -21,8 +21,9 @@ type phonePush struct {
 }
 
 type phoneText struct {
-	Text
-	Live bool
+	Words, Code string
+	At          time.Time
+	Live        bool
 }
 
 func (u *user) onPhone() phoneUser {
@@ -85,7 +86,7 @@ func showPhone(v *visit) {
 	for _, t := range texts[:min(len(texts), textsShown)] {
 		c := v.credential(t.Credential)
 		live := c != nil && c.OTP.Code == t.Code && v.now().Before(c.OTP.SentAt.Add(otpLife))
-		page.Texts = append(page.Texts, phoneText{t, live})
+		page.Texts = append(page.Texts, phoneText{t.Text, t.Code, t.At, live})
 	}
 	v.show("phone", page)
 }

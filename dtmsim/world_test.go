@@ -231,6 +231,7 @@ func TestThePhoneShowsTheLiveCodeAndAnswersPushes(t *testing.T) {
 	code := r.code(s)
 	page := r.page("GET", "/phone?user="+url.QueryEscape(s.Email), nil)
 	require.Equal(t, code, r.find(page, `data-code="(\d+)"`))
+	require.Contains(t, page, "<p>Your code for signing with sms. It works once, within five minutes.</p>")
 	status, _ := r.csc("credentials/authorize", object{"credentialID": "sms", "numSignatures": 1, "hash": []string{b64(digest("a"))}, "OTP": code})
 	require.Equal(t, 200, status)
 	require.NotContains(t, r.page("GET", "/phone/"+s.UserID, nil), "data-code", "a used code is shown as such")
