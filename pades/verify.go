@@ -104,7 +104,8 @@ func (v *verification) open() error {
 		if end, err = v.lastMarker(end); err != nil || end < 0 {
 			break
 		}
-		if f, again := pdf.OpenStrict(io.NewSectionReader(v.r, 0, end+5), end+5); again == nil {
+		whole := v.afterLine(end + 5)
+		if f, again := pdf.OpenStrict(io.NewSectionReader(v.r, 0, whole), whole); again == nil {
 			if sigs, again := f.Form(); again == nil && signed(sigs) {
 				v.f, v.torn = f, true
 				return nil
@@ -115,6 +116,19 @@ func (v *verification) open() error {
 		err = pdf.ErrDamaged
 	}
 	return fmt.Errorf("open: %w", err)
+}
+
+// afterLine is the place after the end of line at a place, if there is one.
+func (v *verification) afterLine(at int64) int64 {
+	b := make([]byte, 2)
+	n, _ := v.r.ReadAt(b, at) // fewer at the end of the file
+	switch {
+	case n == 2 && b[0] == '\r' && b[1] == '\n':
+		return at + 2
+	case n > 0 && (b[0] == '\r' || b[0] == '\n'):
+		return at + 1
+	}
+	return at
 }
 
 func signed(form *pdf.Form) bool {
@@ -145,43 +159,80 @@ func (v *verification) lastMarker(before int64) (int64, error) {
 }
 
 // collect finds the signatures and the security store, and checks each one's structure.
+// Signatures that an update has taken out of the form are looked for in earlier revisions:
+// whoever removes a signature should not get "this file carries none".
 func (v *verification) collect() error {
-	form, err := v.f.Form()
-	if err != nil {
-		return fmt.Errorf("read form: %w", err)
+	if err := v.collectFrom(v.f); err != nil {
+		return err
 	}
 	if revs, err := v.f.Revisions(); err == nil {
 		v.revisions = len(revs)
+		for i := len(revs) - 2; i >= 0 && i >= len(revs)-maxEarlier; i-- {
+			if f, err := v.f.At(revs[i].End); err == nil {
+				if err := v.collectFrom(f); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	v.readStore()
+	return nil
+}
+
+// maxEarlier bounds the revisions that are searched for removed signatures.
+const maxEarlier = 32
+
+func (v *verification) collectFrom(f *pdf.File) error {
+	form, err := f.Form()
+	if err != nil {
+		if f != v.f {
+			return nil // what an earlier version holds cannot be told
+		}
+		return fmt.Errorf("read form: %w", err)
 	}
 	for i := range form.Fields {
 		fd := form.Fields[i]
 		if fd.Type != "Sig" || fd.Value == nil {
 			continue
 		}
-		if len(v.items) == v.o.Limits.Signatures {
-			return fmt.Errorf("%w: more than %d signatures", ErrLimit, v.o.Limits.Signatures)
-		}
 		if err := v.ctx.Err(); err != nil {
 			return err
 		}
 		it := &item{name: fd.Name}
-		sigs, err := v.f.SignaturesOf(&pdf.Form{Fields: []pdf.Field{fd}})
+		sigs, err := f.SignaturesOf(&pdf.Form{Fields: []pdf.Field{fd}})
 		switch {
+		case err == nil && len(sigs) == 1:
+			it.sig = sigs[0]
+		case f != v.f:
+			continue
 		case err != nil:
 			it.broken = "The signature's entry cannot be read."
-		case len(sigs) == 0: // V is null, or no dictionary
-			if o, _ := v.f.Resolve(fd.Value); o == nil {
+		default: // V is null, or no dictionary
+			if o, _ := f.Resolve(fd.Value); o == nil {
 				continue
 			}
 			it.broken = "The signature's entry is not one."
-		default:
-			it.sig = sigs[0]
+		}
+		if f != v.f && v.known(it) {
+			continue
+		}
+		if len(v.items) == v.o.Limits.Signatures {
+			return fmt.Errorf("%w: more than %d signatures", ErrLimit, v.o.Limits.Signatures)
+		}
+		if it.broken == "" {
 			v.inspect(it)
 		}
 		v.items = append(v.items, it)
 	}
-	v.readStore()
 	return nil
+}
+
+// known tells whether a signature of an earlier revision was met before: the same value, or
+// one in its place that cannot be read.
+func (v *verification) known(it *item) bool {
+	return slices.ContainsFunc(v.items, func(x *item) bool {
+		return x.sig.ContentsAt == it.sig.ContentsAt && x.sig.ContentsEnd == it.sig.ContentsEnd || x.broken != "" && x.name == it.name
+	})
 }
 
 // maxStore bounds the security store: certificates, CRLs and OCSP answers in bytes.
@@ -218,6 +269,15 @@ func (v *verification) result() (Result, error) {
 		v.judge(it)
 	}
 	slices.Reverse(v.items)
+	slices.SortStableFunc(v.items, func(a, b *item) int { // those that cover nothing last
+		switch {
+		case (a.broken == "") == (b.broken == ""):
+			return 0
+		case a.broken == "":
+			return -1
+		}
+		return 1
+	})
 	v.res.Indication, v.res.Size = NoSignature, v.size
 	v.res.Pages, _ = v.f.PageCount() // zero: cannot be told
 	for _, it := range v.items {
