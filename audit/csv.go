@@ -29,7 +29,7 @@ func WriteCSV(w io.Writer, entries []Entry, heading bool) error {
 		row := []string{number, e.ID, e.At.UTC().Format(time.RFC3339Nano), string(e.Person), e.System, e.Action, e.Object, e.Subject,
 			string(e.Owner), e.From, e.To, string(e.Outcome), e.Reason, facts(e.Facts), e.Address, e.Request, fmt.Sprintf("%x", e.Hash)}
 		for i := range row {
-			row[i] = Cell(row[i])
+			row[i] = Plain(row[i])
 		}
 		rows = append(rows, row)
 	}
@@ -47,9 +47,9 @@ func facts(m map[string]string) string {
 	return strings.Join(parts, "; ")
 }
 
-// Cell makes a text safe for a spreadsheet: one that begins like a formula (=, +, -, @,
+// Plain makes a text safe for a spreadsheet: one that begins like a formula (=, +, -, @,
 // also in full width, tab, CR or LF) is made text by a leading quotation mark.
-func Cell(s string) string {
+func Plain(s string) string {
 	if s == "" {
 		return s
 	}
