@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // WriteCSV writes entries for a spreadsheet: a row each, after a heading if asked, RFC 4180
@@ -28,10 +29,7 @@ func WriteCSV(w io.Writer, entries []Entry, heading bool) error {
 		}
 		row := []string{number, e.ID, e.At.UTC().Format(time.RFC3339Nano), string(e.Person), e.System, e.Action, e.Object, e.Subject,
 			string(e.Owner), e.From, e.To, string(e.Outcome), e.Reason, facts(e.Facts), e.Address, e.Request, fmt.Sprintf("%x", e.Hash)}
-		for i := range row {
-			row[i] = Plain(row[i])
-		}
-		rows = append(rows, row)
+		rows = append(rows, Plain(row...))
 	}
 	if err := out.WriteAll(rows); err != nil {
 		return fmt.Errorf("write CSV: %w", err)
@@ -47,16 +45,20 @@ func facts(m map[string]string) string {
 	return strings.Join(parts, "; ")
 }
 
-// Plain makes a text safe for a spreadsheet: one that begins like a formula (=, +, -, @,
+// Plain makes cells safe for a spreadsheet: one that begins like a formula (=, +, -, @,
 // also in full width, tab, CR or LF) is made text by a leading quotation mark.
-func Plain(s string) string {
-	if s == "" {
-		return s
-	}
-	for _, first := range []string{"=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠"} {
-		if strings.HasPrefix(s, first) || strings.HasPrefix(strings.TrimLeft(s, " "), first) {
-			return "'" + s
+func Plain(cells ...string) []string {
+	safe := make([]string, len(cells))
+	for i, s := range cells {
+		safe[i] = s
+		if strings.ContainsAny(firstOf(strings.TrimLeft(s, " ")), "=+-@\t\r\n＝＋－＠") {
+			safe[i] = "'" + s
 		}
 	}
-	return s
+	return safe
+}
+
+func firstOf(s string) string {
+	_, n := utf8.DecodeRuneInString(s)
+	return s[:n]
 }
