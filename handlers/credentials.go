@@ -188,7 +188,7 @@ func (a *App) consequences(r *http.Request) (templates.Consequences, error) {
 		Reasons: revocationReasons, Ask: c.Row.Credential.Name, Errors: map[string]string{}}
 	view.Live = ""
 	view.Title = "Revoke this credential?"
-	view.Open, view.Released, err = a.Signing.CountWith(r.Context(), id)
+	view.Open, view.Released, err = a.Signing.CountWith(r.Context(), actorOf(r), id)
 	return view, err
 }
 

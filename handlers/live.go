@@ -59,7 +59,7 @@ func (a *App) stream(w http.ResponseWriter, r *http.Request, render part, topics
 			}
 		}
 		if !changing {
-			_ = sendEvent(w, "done", []byte("done"))
+			_ = sendEvent(w, "close", []byte("close"))
 			_ = control.Flush()
 			return nil
 		}

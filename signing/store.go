@@ -116,6 +116,9 @@ type Store interface {
 	// A preparation is open while its signature is prepared, intended, signed or assembled, and a unique
 	// index keeps it to one for each document: a second one makes Apply answer ErrConflict.
 	OpenCeremony(ctx context.Context, id DocumentID) (Ceremony, error)
+	// CountWith counts signatures made with a credential: those on the way and those
+	// released, each at most 1000.
+	CountWith(ctx context.Context, credential string) (open, released int, err error)
 	// Overdue lists open rows past their deadline, oldest first, at most n of each.
 	Overdue(ctx context.Context, now time.Time, n int) (Overdue, error)
 }

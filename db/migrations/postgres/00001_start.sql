@@ -147,6 +147,7 @@ CREATE TABLE ceremonies (
     deadline        BIGINT  NOT NULL DEFAULT 0,
     version         BIGINT  NOT NULL DEFAULT 0
 );
+CREATE INDEX ceremonies_credential ON ceremonies (credential);
 CREATE INDEX ceremonies_overdue ON ceremonies (deadline)
     WHERE state IN ('prepared', 'code_sent', 'authorizing', 'authorized');
 

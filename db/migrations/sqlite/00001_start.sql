@@ -147,6 +147,7 @@ CREATE TABLE ceremonies (
     deadline        INTEGER NOT NULL DEFAULT 0,
     version         INTEGER NOT NULL DEFAULT 0
 ) STRICT;
+CREATE INDEX ceremonies_credential ON ceremonies (credential);
 CREATE INDEX ceremonies_overdue ON ceremonies (deadline)
     WHERE state IN ('prepared', 'code_sent', 'authorizing', 'authorized');
 
