@@ -43,7 +43,7 @@ func (s *Sim) credentialWire(c *credential) credentialWire {
 		w.ValidationID = &c.Validation
 	}
 	if c.cert != nil {
-		w.Certificate = &certificateWire{SerialNumber: serialHex(c.cert.SerialNumber), Subject: c.cert.Subject.String(),
+		w.Certificate = &certificateWire{SerialNumber: serialHex(c.cert.SerialNumber), Subject: dn(c.cert.Subject),
 			ValidFrom: c.cert.NotBefore.UTC(), ValidTo: c.cert.NotAfter.UTC(), PEM: pemCert(c.cert)}
 	}
 	if c.Status == credRevoked {

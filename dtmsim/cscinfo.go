@@ -183,7 +183,7 @@ func (c *cscCall) certInfo(cr *credential, chain string, details bool) map[strin
 	}
 	if details {
 		const form = "20060102150405Z"
-		out["issuerDN"], out["subjectDN"] = cr.cert.Issuer.String(), cr.cert.Subject.String()
+		out["issuerDN"], out["subjectDN"] = dn(cr.cert.Issuer), dn(cr.cert.Subject)
 		out["serialNumber"] = serialHex(cr.cert.SerialNumber)
 		out["validFrom"], out["validTo"] = cr.cert.NotBefore.UTC().Format(form), cr.cert.NotAfter.UTC().Format(form)
 	}

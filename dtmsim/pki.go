@@ -15,6 +15,8 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -37,6 +39,9 @@ var (
 	oidTimeStamping    = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 3, 8}     // RFC 3161, 2.3
 	oidPolicy          = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 1, 1} // RFC 5612: for documentation
 	oidTSAPolicy       = asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 32473, 1, 2} // likewise
+	oidCommonName      = asn1.ObjectIdentifier{2, 5, 4, 3}
+	oidCountry         = asn1.ObjectIdentifier{2, 5, 4, 6}
+	oidOrganization    = asn1.ObjectIdentifier{2, 5, 4, 10}
 	oidSurname         = asn1.ObjectIdentifier{2, 5, 4, 4}
 	oidGivenName       = asn1.ObjectIdentifier{2, 5, 4, 42}
 )
@@ -154,11 +159,33 @@ func (s *Sim) newKey(alg string) (crypto.Signer, error) {
 	return rsa.GenerateKey(s.opt.Rand, s.opt.RSABits)
 }
 
-// personName is the subject of a natural person's certificate.
+// personName is the subject of a natural person's certificate, in the order that
+// makes its common name come first in RFC 4514's reversed form.
 func personName(given, family string) pkix.Name {
-	n := simName(given + " " + family)
-	n.ExtraNames = []pkix.AttributeTypeAndValue{{Type: oidGivenName, Value: given}, {Type: oidSurname, Value: family}}
-	return n
+	return pkix.Name{ExtraNames: []pkix.AttributeTypeAndValue{
+		{Type: oidCountry, Value: "NL"}, {Type: oidOrganization, Value: simOrg},
+		{Type: oidSurname, Value: family}, {Type: oidGivenName, Value: given}, {Type: oidCommonName, Value: given + " " + family},
+	}}
+}
+
+// dnNames are the short names of RFC 4519 for what stands in our subjects.
+var dnNames = map[string]string{"2.5.4.3": "CN", "2.5.4.4": "SN", "2.5.4.42": "givenName", "2.5.4.10": "O", "2.5.4.6": "C"}
+
+// dn writes a name after RFC 4514. Go's own form shows given name and surname as numbers.
+func dn(n pkix.Name) string {
+	var parts []string
+	for _, a := range slices.Backward(n.Names) {
+		name, ok := dnNames[a.Type.String()]
+		if !ok {
+			name = a.Type.String()
+		}
+		value := strings.NewReplacer(`\`, `\\`, `,`, `\,`, `+`, `\+`, `"`, `\"`, `<`, `\<`, `>`, `\>`, `;`, `\;`).Replace(fmt.Sprint(a.Value))
+		if strings.HasPrefix(value, "#") || strings.HasPrefix(value, " ") {
+			value = `\` + value
+		}
+		parts = append(parts, name+"="+value)
+	}
+	return strings.Join(parts, ",")
 }
 
 func pemCert(c *x509.Certificate) string {
