@@ -24,6 +24,7 @@ type File struct {
 	cache    map[Ref]Object
 	streams  []*objectStream
 	crypt    *crypt
+	named    numbers // every number a reference was seen to
 	encRef   Ref
 	reads    int
 	inflated int64
@@ -222,6 +223,7 @@ func (f *File) objectAt(at int64) (ref Ref, o Object, end int64, err error) {
 		end = at + int64(l.pos)
 		return err
 	})
+	f.named.note(o)
 	return ref, o, end, err
 }
 

@@ -173,3 +173,31 @@ func clone(o Object) Object {
 	}
 	return o
 }
+
+// numbers is a set of object numbers.
+type numbers []uint64
+
+// note adds the numbers a value refers to.
+func (n *numbers) note(o Object) {
+	switch v := o.(type) {
+	case Ref:
+		for len(*n) <= v.Num/64 {
+			*n = append(*n, 0)
+		}
+		(*n)[v.Num/64] |= 1 << (v.Num % 64)
+	case Array:
+		for _, x := range v {
+			n.note(x)
+		}
+	case *Dict:
+		if v != nil {
+			for _, k := range v.keys {
+				n.note(v.vals[k])
+			}
+		}
+	case *Stream:
+		n.note(v.Dict)
+	}
+}
+
+func (n numbers) has(num int) bool { return num/64 < len(n) && n[num/64]&(1<<(num%64)) != 0 }

@@ -262,9 +262,9 @@ func (s *scan) trailer() error {
 	t := NewDict()
 	for _, d := range slices.Backward(s.trailers) {
 		_, rooted := d.Get("Root").(Ref)
+		newest := rooted && !t.Has("Root")
 		for _, k := range d.Keys() {
-			fill := k == "Encrypt" || k == "ID" || k == "Info"
-			if !t.Has(k) && (fill || rooted && !t.Has("Root")) {
+			if !t.Has(k) && (newest || k == "Encrypt" || k == "ID" || k == "Info") {
 				t.Set(k, d.Get(k))
 			}
 		}

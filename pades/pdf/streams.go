@@ -339,5 +339,7 @@ func (f *File) fromStream(num int, e entry) (Object, error) {
 		return nil, fmt.Errorf("%w: not in object stream %d", ErrDamaged, s.num)
 	}
 	l := &lexer{b: s.data, pos: at, last: true, base: -1}
-	return l.object(0)
+	o, err := l.object(0)
+	f.named.note(o)
+	return o, err
 }

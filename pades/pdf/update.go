@@ -66,10 +66,19 @@ func (f *File) NewUpdate() (*Update, error) {
 
 // Add gives a new object a number.
 func (u *Update) Add(o Object) Ref {
-	r := Ref{Num: u.next}
-	u.next++
+	r := Ref{Num: u.number()}
 	u.objs[r.Num] = &changed{r, o}
 	return r
+}
+
+// number is the next free number. One that something refers to, though no object has it,
+// is passed over: the reference would suddenly mean what we add.
+func (u *Update) number() int {
+	for u.f.named.has(u.next) {
+		u.next++
+	}
+	u.next++
+	return u.next - 1
 }
 
 // Set replaces an object, keeping its number and generation.
@@ -211,6 +220,9 @@ func (u *Update) Append(seed []byte, rand io.Reader) (*Appended, error) {
 		u.xrefTable(w, t, places)
 	}
 	fmt.Fprintf(w, "startxref\n%d\n%%%%EOF\n", start)
+	if u.next > maxObject {
+		return nil, fmt.Errorf("%w: object numbers", ErrTooComplex)
+	}
 	return &Appended{Bytes: w.Bytes(), Holes: w.holes}, w.err
 }
 
@@ -324,8 +336,7 @@ func (u *Update) xrefTable(w *writer, t *Dict, places map[int]entry) {
 }
 
 func (u *Update) xrefStream(w *writer, t *Dict, places map[int]entry, start int64) {
-	me := u.next
-	u.next++
+	me := u.number()
 	places[me] = entry{inFile, start, 0}
 	var data bytes.Buffer
 	var index Array

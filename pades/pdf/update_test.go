@@ -58,6 +58,19 @@ func TestFreeNumbersAreNeverUsedAgainAndSizeMayLie(t *testing.T) {
 	require.True(t, bytes.HasPrefix(out.Bytes, []byte("\n8 0 obj")), "a file without a last end of line gets one")
 }
 
+func TestADanglingReferenceStaysDangling(t *testing.T) {
+	b := pdftest.New("%PDF-1.7\n")
+	b.Pages(1, "/AcroForm <</Fields [4 0 R]>>")
+	b.Object(4, "<</T (a) /FT /Sig /V 5 0 R>>")
+	b.Table("/Root 1 0 R")
+	f := open(t, b.Bytes())
+	_, err := f.Form()
+	require.NoError(t, err)
+	u, err := f.NewUpdate()
+	require.NoError(t, err)
+	require.Equal(t, 6, u.Add(nil).Num)
+}
+
 func TestTheTrailerIsKeptAndItsSecondIDRenewed(t *testing.T) {
 	b := pdftest.New("%PDF-1.7\n")
 	b.Pages(1, "")
