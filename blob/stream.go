@@ -102,8 +102,7 @@ var errEnded = errors.New("blob is committed or aborted")
 
 func newWriter(ctx context.Context, id string, draft Draft, a aead, salt []byte) (*Writer, error) {
 	if _, err := draft.Write(append([]byte(magic), salt...)); err != nil {
-		draft.Abort()
-		return nil, fmt.Errorf("write blob header: %w", err)
+		return nil, errors.Join(fmt.Errorf("write blob header: %w", err), draft.Abort())
 	}
 	w := &Writer{
 		ctx: ctx, id: id, draft: draft, aead: a,
@@ -337,7 +336,7 @@ func (r *Reader) decrypt(dst []byte, index int64) error {
 	defer sealedPool.Put(p)
 	sealed := (*p)[:r.plainSize(index)+tagSize]
 	if n, err := r.object.ReadAt(sealed, int64(headerSize)+index*sealedSize); n < len(sealed) {
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return fmt.Errorf("chunk %d ends early: %w", index, ErrCorrupt)
 		}
 		return fmt.Errorf("read chunk %d: %w", index, err)
