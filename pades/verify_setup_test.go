@@ -33,11 +33,11 @@ import (
 
 // authority is a small PKI: a root, an issuer, a signer and a clock service.
 type authority struct {
-	root, issuer, signer, clock *x509.Certificate
-	issuerKey, signerKey        crypto.Signer
-	clockKey                    *ecdsa.PrivateKey
-	roots                       *x509.CertPool
-	now                         time.Time
+	root, issuer, signer, clock   *x509.Certificate
+	rootKey, issuerKey, signerKey crypto.Signer
+	clockKey                      *ecdsa.PrivateKey
+	roots                         *x509.CertPool
+	now                           time.Time
 }
 
 var theAuthority = sync.OnceValue(newAuthority)
@@ -55,7 +55,7 @@ func newAuthority() *authority {
 		c.KeyUsage = x509.KeyUsageDigitalSignature
 		c.ExtraExtensions = []pkix.Extension{{Id: []int{2, 5, 29, 37}, Critical: true, Value: []byte{0x30, 0x0a, 0x06, 0x08, 0x2b, 6, 1, 5, 5, 7, 3, 8}}}
 	})
-	a.issuerKey, a.signerKey = issuerKey, signerKey
+	a.rootKey, a.issuerKey, a.signerKey = rootKey, issuerKey, signerKey
 	a.roots = x509.NewCertPool()
 	a.roots.AddCert(a.root)
 	return a
