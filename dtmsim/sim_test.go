@@ -20,7 +20,7 @@ import (
 // rig talks to a simulator over the wire, with no client's help.
 type rig struct {
 	*dtmtest.Sim
-	t      *testing.T
+	t      testing.TB
 	bearer string
 }
 
