@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 )
 
 // File is an open PDF. It is not safe for concurrent use.
@@ -170,11 +171,10 @@ func (f *File) startxref() (int64, error) {
 	return 0, fmt.Errorf("%w: no startxref", ErrTruncated)
 }
 
+var objectHeader = regexp.MustCompile(`\d\s+\d+\s+obj\b`)
+
 // looksCut tells an unfinished update from the junk that mail and web servers append.
-func looksCut(tail []byte) bool {
-	i := bytes.Index(tail, []byte(" obj"))
-	return i > 2 && isDigit(tail[i-1]) && len(bytes.TrimLeft(tail[:i], white+"0123456789")) == 0
-}
+func looksCut(tail []byte) bool { return objectHeader.Match(tail) }
 
 // within reads windows, growing, until parse has enough.
 func (f *File) within(at int64, parse func(*lexer) error) error {

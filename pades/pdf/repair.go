@@ -43,6 +43,9 @@ func OpenRepaired(r io.ReaderAt, size int64) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.encrypted && !f.Encrypted() {
+		return nil, fmt.Errorf("%w: and encrypted, but how is lost", ErrDamaged)
+	}
 	if len(sigs) > 0 || s.signed {
 		return nil, fmt.Errorf("%w: and signed, so it is not repaired", ErrDamaged)
 	}
@@ -54,13 +57,14 @@ func OpenRepaired(r io.ReaderAt, size int64) (*File, error) {
 
 // scan is one pass over the file for "N G obj" and trailers.
 type scan struct {
-	f        *File
-	trailers []*Dict // in the order of the file
-	packed   []int   // object streams, in the order of the file
-	streamAt map[int]int64
-	catalogs []Ref
-	signed   bool
-	cut      bool // the last object found does not end
+	f         *File
+	trailers  []*Dict // in the order of the file
+	packed    []int   // object streams, in the order of the file
+	streamAt  map[int]int64
+	catalogs  []Ref
+	signed    bool // a signature dictionary, or what is left of one, was seen
+	encrypted bool // an encryption dictionary was seen
+	cut       bool // the last object found does not end
 }
 
 const scanPiece = 1 << 20
@@ -76,6 +80,8 @@ func (s *scan) run() error {
 			return err
 		}
 		last := at+int64(len(b)) >= s.f.Size
+		// Even when the signature's own object cannot be read, the file was signed.
+		s.signed = s.signed || bytes.Contains(b, []byte("/ByteRange"))
 		next, err := s.piece(b, at)
 		if err != nil {
 			return err
@@ -214,8 +220,8 @@ func (s *scan) note(ref Ref, d *Dict, at int64, isStream bool) {
 	case Name("Catalog"):
 		s.catalogs = append(s.catalogs, ref)
 	}
-	if isSignature(d) && d.Has("ByteRange") {
-		s.signed = true
+	if f, _ := d.Get("Filter").(Name); (f == "Standard" || f == "Adobe.PubSec") && d.Has("V") {
+		s.encrypted = true
 	}
 }
 

@@ -57,6 +57,28 @@ func TestADamagedSignedFileIsNotRepaired(t *testing.T) {
 	require.ErrorIs(t, err, pdf.ErrDamaged)
 }
 
+func TestAnUnreadableSignatureStillCounts(t *testing.T) {
+	b := pdftest.New("%PDF-1.7\n")
+	b.Pages(1, "/AcroForm <</Fields [4 0 R]>>")
+	b.Object(4, "<</T (s) /FT /Sig /V 5 0 R>>")
+	b.Object(5, "<</Type /Sig /ByteRange [0 1 2 3] /Contents <0x>>>")
+	b.Table("/Root 1 0 R")
+	f, err := pdf.Open(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	require.NoError(t, err)
+	_, err = f.Signatures()
+	require.ErrorIs(t, err, pdf.ErrDamaged)
+	_, err = pdf.OpenRepaired(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	require.ErrorIs(t, err, pdf.ErrDamaged)
+}
+
+func TestAnEncryptedFileThatLostItsTrailerIsNotRepaired(t *testing.T) {
+	b := encrypted(t, secret(), "user", "owner", "128")
+	broken := bytes.ReplaceAll(b, []byte("/Encrypt"), []byte("/Enc0ypt"))
+	broken = bytes.Replace(broken, []byte("startxref\n"), []byte("startxref\n9"), 1)
+	_, err := pdf.Open(bytes.NewReader(broken), int64(len(broken)))
+	require.ErrorIs(t, err, pdf.ErrDamaged)
+}
+
 func TestAFileCutOffInAnObjectIsTruncated(t *testing.T) {
 	b := pdftest.New("%PDF-1.7\n")
 	b.Pages(1, "")
