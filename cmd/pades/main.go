@@ -37,7 +37,7 @@ func run(args []string, out, errs io.Writer) int {
 	case "inspect":
 		err = inspect(args[1:], out, errs)
 	case "verify":
-		return verify(args[1:], out, errs)
+		return verify(args[1:])
 	default:
 		err = flag.ErrHelp
 	}
