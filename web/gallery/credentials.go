@@ -1,0 +1,59 @@
+package gallery
+
+import (
+	"time"
+
+	"countersign/audit"
+	"countersign/identity"
+	"countersign/people"
+	"countersign/web/templates"
+)
+
+// allCredentials is every state of a credential.
+var allCredentials = []identity.CredentialState{
+	identity.CredentialPending, identity.CredentialActive, identity.CredentialSuspended, identity.CredentialRevoked,
+	identity.CredentialDeactivated, identity.CredentialExpired, identity.CredentialIssuanceUnknown, identity.CredentialUnknown,
+}
+
+func credentials() []Entry {
+	var rows []templates.CredentialRow
+	for _, s := range allCredentials {
+		rows = append(rows, templates.CredentialRow{Credential: credential(s), Person: ada})
+	}
+	all := templates.Credentials{Page: page(&ben, "Credentials", "credentials"), All: true, Rows: rows, Filter: "all",
+		Counts: map[string]int{"all": 42, "active": 36, "pending": 2, "suspended": 1, "ended": 3}, Older: "/credentials?after=x"}
+	own := templates.Credentials{Page: page(&ada, "Your credentials", "credentials"), Rows: rows[1:2]}
+	none := templates.Credentials{Page: page(&ada, "Your credentials", "credentials")}
+	empty := templates.Credentials{Page: page(&ben, "Credentials", "credentials"), All: true, Counts: map[string]int{}}
+	out := []Entry{
+		entry("credentials", "Credentials: everybody’s", templates.CredentialsPage(all)),
+		entry("credentials-own", "Credentials: one’s own", templates.CredentialsPage(own)),
+		entry("credentials-none", "Credentials: none of one’s own", templates.CredentialsPage(none)),
+		entry("credentials-empty", "Credentials: nobody has one", templates.CredentialsPage(empty)),
+	}
+	for _, r := range rows {
+		s := r.Credential.State
+		v := templates.Credential{
+			Page: page(&ben, "Credential", "credentials"), Row: r, CanSuspend: s == identity.CredentialActive, CanResume: s == identity.CredentialSuspended,
+			CanRevoke: s == identity.CredentialActive || s == identity.CredentialSuspended, Names: map[people.ID]string{ada.ID: ada.Name, ben.ID: ben.Name},
+			Events: []audit.Entry{
+				{At: ago(22 * time.Hour), Person: ada.ID, Object: "signature", Action: "signature.release", Outcome: audit.Done},
+				{At: ago(254 * day), System: "dtm", Object: "credential", Action: "credential.observe", To: "active", Outcome: audit.Observed},
+				{At: ago(254 * day), Person: ben.ID, Object: "credential", Action: "credential.issue", To: "pending_issuance", Outcome: audit.Done},
+			},
+		}
+		out = append(out, entry("credential-"+string(s), "Credential: "+string(s), templates.CredentialPage(v)))
+	}
+	mine := templates.Credential{Page: page(&ada, "Credential", "credentials"), Row: rows[1], Own: true, CanSuspend: true, CanRevoke: true, Problem: "DigiCert did not answer. Nothing was changed."}
+	ask := templates.Consequences{
+		Page: task(page(&ben, "Revoke this credential?", "credentials"), "Keep it", "/credentials/c-1"), Row: rows[1], Ask: "ada-example-7f2k19", Open: 1, Released: 19,
+		Reasons: []templates.Reason{{Code: "KEY_COMPROMISE", Text: "Somebody else may have used it"}, {Code: "SUPERSEDED", Text: "A newer credential takes its place"}}, Errors: map[string]string{},
+	}
+	wrong := ask
+	wrong.Own, wrong.Typed, wrong.Open, wrong.Released = true, "ada", 0, 0
+	wrong.Errors = map[string]string{"reason": "Choose a reason.", "typed": "This is not the name of the credential."}
+	return append(out,
+		entry("credential-own", "Credential: one’s own, with a problem", templates.CredentialPage(mine)),
+		entry("revoke", "Revoke a credential", templates.ConsequencesPage(ask)),
+		entry("revoke-errors", "Revoke a credential, with errors", templates.ConsequencesPage(wrong)))
+}

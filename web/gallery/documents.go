@@ -1,0 +1,90 @@
+package gallery
+
+import (
+	"time"
+
+	"countersign/pades"
+	"countersign/signing"
+	"countersign/web/templates"
+)
+
+func documentRows() []templates.DocumentRow {
+	small := func(d signing.Document, pages int, size int64, at time.Time) signing.Document {
+		d.Pages, d.Size, d.CreatedAt, d.Since = pages, size, at, at
+		return d
+	}
+	refused := small(document("d-6", "Old price list.pdf", signing.DocumentRefused), 0, 0, ago(3*day))
+	refused.Reason = "encrypted"
+	return []templates.DocumentRow{
+		row(document("d-1", "Supply agreement 2026.pdf", signing.DocumentReady)),
+		trying(small(document("d-10", "Framework contract 2027.pdf", signing.DocumentReady), 40, 48_000_000, ago(2*time.Hour)), signing.SignaturePrepared, ago(time.Hour)),
+		trying(small(document("d-5", "Purchase order 4471.pdf", signing.DocumentReady), 3, 310_000, ago(4*time.Hour)), signing.SignatureIntended, ago(3*time.Hour)),
+		signed(small(document("d-2", "Lease annex B.pdf", signing.DocumentReady), 8, 1_100_000, ago(day)), ago(22*time.Hour+10*time.Minute)),
+		signed(small(document("d-3", "Confidentiality agreement.pdf", signing.DocumentReady), 5, 420_000, ago(4*day)), ago(4*day)),
+		trying(small(document("d-4", "Board minutes October.pdf", signing.DocumentReady), 2, 96_000, ago(5*day)), signing.SignatureOutcomeUnknown, ago(5*day)),
+		row(small(document("d-11", "Offer 12.pdf", signing.DocumentChecking), 0, 2_000_000, ago(time.Minute))),
+		row(refused),
+		row(small(document("d-12", "Delivery note.pdf", signing.DocumentQuarantined), 1, 96_000, ago(8*day))),
+		row(small(document("d-7", "Offer letter.pdf", signing.DocumentErased), 2, 80_000, ago(21*day))),
+	}
+}
+
+func preview(state signing.DocumentState) templates.Document {
+	r := row(document("d-1", "Supply agreement 2026.pdf", state))
+	v := templates.Document{Page: page(&ada, r.Document.Name, "documents"), Row: r, Content: Prefix + "/sample.pdf"}
+	if state == signing.DocumentReady {
+		v.CanSign = true
+		v.Notices = []templates.Notice{
+			{Tone: "hold", Text: "It carries other files inside, which this page does not show."},
+			{Tone: "off", Text: "It has form fields. Filling them in after signing shows as a change."},
+		}
+	}
+	return v
+}
+
+func documents() []Entry {
+	list := templates.Documents{Page: page(&ada, "Documents", "documents"), Upload: upload(), Rows: documentRows(), Filter: "all",
+		Counts: map[string]int{"all": 23, "ready": 1, "signed": 19, "refused": 2}, Older: "/documents?after=x"}
+	empty := templates.Documents{Page: page(&ada, "Documents", "documents"), Upload: upload(), Filter: "all", Counts: map[string]int{}}
+	nothing := list
+	nothing.Rows, nothing.Text, nothing.Older = nil, "invoice", ""
+	refused := list
+	refused.Upload.Refused, refused.Upload.Name = "This PDF is locked with a password, so nobody could check the signature. Save a copy without the password and choose it again.", "Old price list.pdf"
+	out := []Entry{
+		entry("documents", "Documents", templates.DocumentsPage(list)),
+		entry("documents-empty", "Documents: none yet", templates.DocumentsPage(empty)),
+		entry("documents-nothing", "Documents: nothing found", templates.DocumentsPage(nothing)),
+		entry("documents-refused", "Documents: a file refused", templates.DocumentsPage(refused)),
+	}
+	for _, s := range []signing.DocumentState{signing.DocumentReceiving, signing.DocumentChecking, signing.DocumentReady, signing.DocumentRefused, signing.DocumentQuarantined, signing.DocumentErased} {
+		v := preview(s)
+		switch s {
+		case signing.DocumentReceiving:
+			v.Row.Indent, v.Row.Words, v.Row.Document.SHA256, v.Row.Document.Pages = nil, nil, nil, 0
+		case signing.DocumentRefused:
+			v.WhyNot = "This PDF is locked with a password, so nobody could check the signature. Save a copy without the password and choose it again."
+		case signing.DocumentQuarantined:
+			v.WhyNot = "The stored bytes are not the ones that came. An admin has to look."
+		}
+		out = append(out, entry("document-"+string(s), "Document: "+string(s), templates.DocumentPage(v)))
+	}
+	without := preview(signing.DocumentReady)
+	without.CanSign, without.Notices = false, nil
+	without.WhyNot, without.WhyText, without.WhyPath = "You have no credential yet. It comes after your identity check.", "Start the identity check", "/"
+	out = append(out, entry("document-no-credential", "Document: no credential", templates.DocumentPage(without)))
+
+	open := preview(signing.DocumentReady)
+	open.Row = trying(open.Row.Document, signing.SignaturePrepared, ago(time.Minute))
+	out = append(out, entry("document-open", "Document: signing is open", templates.DocumentPage(open)))
+
+	done := preview(signing.DocumentReady)
+	done.Row = signed(done.Row.Document, ago(6*time.Minute))
+	done.Signatures = []pades.SignatureResult{good()}
+	done.History = []signing.Signature{
+		{Ceremony: "y-0", State: signing.SignatureCancelled, Since: ago(30 * time.Minute)},
+		{Ceremony: "y-0", State: signing.SignatureExpired, Since: ago(25 * time.Minute)},
+		{Ceremony: "y-0", State: signing.SignatureFailed, Since: ago(20 * time.Minute)},
+		*done.Row.Signature,
+	}
+	return append(out, entry("document-signed", "Document: signed", templates.DocumentPage(done)))
+}
