@@ -81,7 +81,7 @@ func certificate(name string, parent *x509.Certificate, key, by crypto.Signer, e
 	n := serial.n
 	serial.Unlock()
 	c := &x509.Certificate{SerialNumber: big.NewInt(n), Subject: pkix.Name{CommonName: name, Organization: []string{"Example"}}, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().Add(24 * time.Hour)}
+		NotBefore: time.Now().Add(-24 * time.Hour), NotAfter: time.Now().AddDate(0, 6, 0)}
 	edit(c)
 	if parent == nil {
 		parent = c
