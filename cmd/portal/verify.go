@@ -36,7 +36,7 @@ func verify(ctx context.Context, args []string) int {
 		fmt.Fprintln(os.Stderr, "portal verify:", err)
 		return 4
 	}
-	return pades.ExitCode(result)
+	return result.ExitCode()
 }
 
 func verifyFile(ctx context.Context, path, rootsFile string) (pades.Result, error) {

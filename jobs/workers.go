@@ -1,0 +1,214 @@
+package jobs
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/rivertype"
+
+	"countersign/identity"
+	"countersign/signing"
+)
+
+const (
+	jobTimeout  = 3 * time.Minute // of one run
+	rescueAfter = 4 * time.Minute // a job that a dead process left behind
+	maxWorkers  = 8
+)
+
+// Signing finishes signatures; *signing.Service is one.
+type Signing interface {
+	Finish(ctx context.Context, id signing.SignatureID) error
+	LookAgain(ctx context.Context) (n int, err error)
+}
+
+// Identity finishes approvals and looks at DTM; *identity.Service is one.
+type Identity interface {
+	FinishApproval(ctx context.Context, id identity.ValidationID) error
+	Reconcile(ctx context.Context, id identity.ValidationID) error
+	LookAgain(ctx context.Context) (n int, err error)
+}
+
+// Mail delivers what is due in the outbox; *mail.Delivery is one.
+type Mail interface {
+	Deliver(ctx context.Context) (sent int, err error)
+}
+
+// Tree numbers the audit log; *audit.Tree is one.
+type Tree interface {
+	Number(ctx context.Context) (n int, err error)
+}
+
+// Sweeper clears away what has ended: sessions, temporary files. Optional.
+type Sweeper interface {
+	Sweep(ctx context.Context) (int, error)
+}
+
+// Config of the workers. Everything but Sweep and the times is required.
+type Config struct {
+	DB          Database
+	Signing     Signing
+	Identity    Identity
+	Mail        Mail
+	Tree        Tree
+	Sweep       Sweeper
+	LookEvery   time.Duration // 2 s: how often DTM and overdue rows are looked at
+	MailEvery   time.Duration // 2 s
+	NumberEvery time.Duration // 5 s
+	Log         *slog.Logger
+}
+
+// Workers run jobs until they are stopped.
+type Workers struct {
+	client *river.Client[*sql.Tx]
+	cancel context.CancelFunc
+}
+
+// The periodic jobs that belong to no domain.
+type (
+	// DeliverMail sends what is due.
+	DeliverMail struct{}
+	// NumberAudit puts new entries into the tree.
+	NumberAudit struct{}
+	// SweepEnded clears away what has ended.
+	SweepEnded struct{}
+)
+
+// Kind names the job.
+func (DeliverMail) Kind() string { return "deliver-mail" }
+
+// Kind names the job.
+func (NumberAudit) Kind() string { return "number-audit" }
+
+// Kind names the job.
+func (SweepEnded) Kind() string { return "sweep-ended" }
+
+// work is a river.Worker made of a function.
+type work[T river.JobArgs] struct {
+	river.WorkerDefaults[T]
+	run func(ctx context.Context, args T) error
+}
+
+func (w work[T]) Work(ctx context.Context, job *river.Job[T]) error { return w.run(ctx, job.Args) }
+
+func add[T river.JobArgs](to *river.Workers, run func(ctx context.Context, args T) error) {
+	river.AddWorker(to, work[T]{run: run})
+}
+
+// counted makes a job of work that answers how much it did.
+func counted[T river.JobArgs](do func(ctx context.Context) (int, error)) func(context.Context, T) error {
+	return func(ctx context.Context, _ T) error {
+		_, err := do(ctx)
+		return err
+	}
+}
+
+// New makes workers; Start runs them.
+func New(c Config) (*Workers, error) {
+	if c.Log == nil {
+		c.Log = slog.Default()
+	}
+	kinds := river.NewWorkers()
+	add(kinds, func(ctx context.Context, j signing.FinishSignature) error { return c.Signing.Finish(ctx, j.Signature) })
+	add(kinds, func(ctx context.Context, j identity.FinishApproval) error {
+		return c.Identity.FinishApproval(ctx, j.Validation)
+	})
+	add(kinds, func(ctx context.Context, j identity.ReconcileValidation) error {
+		return c.Identity.Reconcile(ctx, j.Validation)
+	})
+	add(kinds, counted[signing.LookAgain](c.Signing.LookAgain))
+	add(kinds, counted[identity.LookAgain](c.Identity.LookAgain))
+	add(kinds, counted[DeliverMail](c.Mail.Deliver))
+	add(kinds, counted[NumberAudit](c.Tree.Number))
+	periodic := []*river.PeriodicJob{
+		every(orElse(c.LookEvery, 2*time.Second), signing.LookAgain{}),
+		every(orElse(c.LookEvery, 2*time.Second), identity.LookAgain{}),
+		every(orElse(c.MailEvery, 2*time.Second), DeliverMail{}),
+		every(orElse(c.NumberEvery, 5*time.Second), NumberAudit{}),
+	}
+	if c.Sweep != nil {
+		add(kinds, counted[SweepEnded](c.Sweep.Sweep))
+		periodic = append(periodic, every(10*time.Minute, SweepEnded{}))
+	}
+	d, err := driver(c.DB)
+	if err != nil {
+		return nil, err
+	}
+	client, err := river.NewClient(d, &river.Config{
+		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
+		Workers:              kinds,
+		PeriodicJobs:         periodic,
+		JobTimeout:           jobTimeout,
+		RescueStuckJobsAfter: rescueAfter,
+		MaxAttempts:          maxTries,
+		ErrorHandler:         failures{c.Log},
+		Logger:               slog.New(quiet{c.Log.Handler()}),
+		// Periodic jobs come every few seconds; finished ones tell nothing.
+		CompletedJobRetentionPeriod: 10 * time.Minute,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("make the workers: %w", err)
+	}
+	return &Workers{client: client}, nil
+}
+
+func orElse(d, otherwise time.Duration) time.Duration {
+	if d > 0 {
+		return d
+	}
+	return otherwise
+}
+
+// every enqueues the job at start and then at the interval. Unique by its states, so that
+// a slow far side does not pile up looks at it, and never tried again: the next one comes.
+func every(d time.Duration, args river.JobArgs) *river.PeriodicJob {
+	return river.NewPeriodicJob(river.PeriodicInterval(d), func() (river.JobArgs, *river.InsertOpts) {
+		return args, &river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByState: []rivertype.JobState{
+			rivertype.JobStateAvailable, rivertype.JobStatePending, rivertype.JobStateRunning, rivertype.JobStateScheduled, rivertype.JobStateRetryable,
+		}}}
+	}, &river.PeriodicJobOpts{RunOnStart: true})
+}
+
+// Start works jobs until Stop, or at once no more when the context ends.
+func (w *Workers) Start(ctx context.Context) error {
+	ctx, w.cancel = context.WithCancel(ctx)
+	return w.client.Start(ctx)
+}
+
+// Stop lets running jobs end; when the context ends first they are cancelled.
+func (w *Workers) Stop(ctx context.Context) error {
+	err := w.client.Stop(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		w.cancel()
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+		defer cancel()
+		err = w.client.StopAndCancel(ctx)
+	}
+	w.cancel()
+	return err
+}
+
+// failures logs what failed: kind and cause, never the arguments.
+type failures struct{ log *slog.Logger }
+
+func (f failures) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
+	f.log.WarnContext(ctx, "job failed", "kind", job.Kind, "job", job.ID, "attempt", job.Attempt, "cause", err)
+	return nil
+}
+
+func (f failures) HandlePanic(ctx context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
+	f.log.ErrorContext(ctx, "job panicked", "kind", job.Kind, "job", job.ID, "value", value, "stack", trace)
+	return nil
+}
+
+// quiet lets River speak of warnings only.
+type quiet struct{ slog.Handler }
+
+func (q quiet) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= slog.LevelWarn && q.Handler.Enabled(ctx, l)
+}
