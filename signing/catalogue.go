@@ -80,6 +80,7 @@ const (
 	nothingUnspent = "Nothing was signed and your code is not spent."
 	nothingSpent   = "Nothing was signed. The code is spent."
 	notKnown       = "Whether DigiCert made a signature is not known. None was put in your document."
+	madePerhaps    = "DigiCert may have made a signature. It is not in your document and nobody can get it from us."
 	madeDiscarded  = "DigiCert made a signature, but it is not in your document and nobody can get it from us."
 )
 
@@ -174,7 +175,7 @@ var catalogue = map[string]Error{
 	codeSignRefused:     {Kind: KindRemote, Sentence: "DigiCert accepted the approval and then refused to sign.", Signed: nothingSpent, Who: adminKnows},
 	codeSignUnreachable: {Kind: KindRemote, Sentence: "DigiCert could not be reached when it should have signed.", Signed: nothingSpent, Who: youBegin},
 	codeOutcomeUnknown:  {Kind: KindRemote, Sentence: "DigiCert was asked to sign and gave no clear answer.", Signed: notKnown, Who: "You can begin again; we never ask twice by ourselves."},
-	codeValueCount:      {Kind: KindRemote, Sentence: "DigiCert answered with more or fewer signatures than there are documents.", Signed: madeDiscarded, Who: adminKnows},
+	codeValueCount:      {Kind: KindRemote, Sentence: "DigiCert answered with something that is not the signatures we asked for.", Signed: madePerhaps, Who: adminKnows},
 	codeValueWrong:      {Kind: KindRemote, Sentence: "DigiCert answered with a signature that does not belong to this document and this certificate.", Signed: madeDiscarded, Who: adminKnows},
 	codeOwnCheck:        {Kind: KindInternal, Sentence: "The signed file did not pass our own check.", Signed: madeDiscarded, Who: adminKnows},
 	codeEarlierHarmed:   {Kind: KindInternal, Sentence: "The new signature would have harmed an earlier one.", Signed: madeDiscarded, Who: adminKnows},

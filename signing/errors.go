@@ -1,7 +1,10 @@
 package signing
 
 import (
+	"context"
 	"errors"
+	"io"
+	"net"
 	"time"
 
 	"countersign/dtmclient"
@@ -157,11 +160,18 @@ func ofAuthorize(err error) outcome {
 	return outcome{code: codeRemoteRefused}
 }
 
-// ofSignHash says what an error of signatures/signHash means: the code, and whether a
-// signature may exist all the same. Anything we cannot read counts as "may".
-func ofSignHash(err error) (code string, mayExist bool) {
+// ofSignHash says what an error of signatures/signHash means: the code, and whether the
+// outcome is not known, which is so for anything but a clear refusal, a request that never
+// left, and a whole answer that is not what was asked for.
+func ofSignHash(err error) (code string, unknown bool) {
 	var e *dtmclient.Error
-	if !errors.As(err, &e) || e.MayHaveHappened() {
+	if !errors.As(err, &e) {
+		return codeOutcomeUnknown, true
+	}
+	if answered(e) {
+		return codeValueCount, false
+	}
+	if e.MayHaveHappened() {
 		return codeOutcomeUnknown, true
 	}
 	switch e.Kind {
@@ -179,6 +189,13 @@ func ofSignHash(err error) (code string, mayExist bool) {
 		return codeRemoteBusy, false
 	}
 	return codeSignRefused, false
+}
+
+// answered reports whether a whole answer came that says "done" and cannot be used.
+func answered(e *dtmclient.Error) bool {
+	var broken net.Error
+	return e.Kind == dtmclient.Unknown && e.Status >= 200 && e.Status <= 299 && !errors.As(e.Cause, &broken) &&
+		!errors.Is(e.Cause, io.ErrUnexpectedEOF) && !errors.Is(e.Cause, context.DeadlineExceeded) && !errors.Is(e.Cause, context.Canceled)
 }
 
 // ofRemote says what an error of a call that changes nothing means.

@@ -49,11 +49,14 @@ func (at *authorizing) sign(ctx context.Context, sad dtmclient.SAD) error {
 		Hash: hash, SignAlgo: at.c.SignAlgo, SignParams: at.c.SignParams, ClientData: string(at.c.ID)})
 	cancel()
 	if err != nil {
-		code, mayExist := ofSignHash(err)
-		if !mayExist {
-			return at.void(ctx, fail(code, err))
+		code, unknown := ofSignHash(err)
+		switch {
+		case unknown:
+			return at.unknown(ctx, code, err)
+		case code == codeValueCount:
+			s.alarm(ctx, "an answer of the signing service was discarded", "ceremony", at.c.ID, "error", err)
 		}
-		return at.unknown(ctx, code, err)
+		return at.void(ctx, fail(code, err))
 	}
 	return at.record(ctx, values)
 }

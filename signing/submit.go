@@ -47,11 +47,26 @@ func (s *Service) Submit(ctx context.Context, a people.Actor, name string, decla
 		return Document{}, s.refusedUpload(ctx, a, d.ID, err)
 	}
 	if err := s.received(ctx, a, &d, first); err != nil {
-		s.removeBlob(ctx, first.Blob)
-		s.forget(ctx, d)
-		return Document{}, ofStore(err)
+		if d, err = s.afterAll(ctx, d, first, err); err != nil {
+			return Document{}, err
+		}
 	}
 	return s.inspect(ctx, a, d)
+}
+
+// afterAll looks what became of a change that the store told of trouble with: it may have
+// been made all the same, and then the upload is here.
+func (s *Service) afterAll(ctx context.Context, d Document, first Revision, why error) (Document, error) {
+	stored, err := s.Store.Document(ctx, d.Owner, d.ID)
+	switch {
+	case err == nil && stored.State == DocumentChecking:
+		return stored, nil
+	case err != nil && !errors.Is(err, ErrNotFound):
+		return d, ofStore(why) // not known: the sweep and the blobs' own sweep tidy up
+	}
+	s.removeBlob(ctx, first.Blob)
+	s.forget(ctx, d)
+	return d, ofStore(why)
 }
 
 func (s *Service) refusedUpload(ctx context.Context, a people.Actor, id DocumentID, err error) error {
