@@ -250,3 +250,43 @@ func TestEveryCallIsObservedOnce(t *testing.T) {
 	_ = cl.SendOTP(t.Context(), "n", "")
 	require.Equal(t, map[string]dtmclient.Kind{"seat.list": dtmclient.Unavailable, "credentials/sendOTP": dtmclient.Unavailable}, seen)
 }
+
+func TestAServiceThatStoppedAnsweringIsLeftAloneForAWhile(t *testing.T) {
+	var asked atomic.Int32
+	var well atomic.Bool
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		asked.Add(1)
+		if well.Load() {
+			_, _ = io.WriteString(w, `[]`)
+			return
+		}
+		w.WriteHeader(500)
+	}))
+	defer s.Close()
+	now := time.Now()
+	cl := client(t, s.URL, func(c *dtmclient.Config) {
+		c.BreakAfter, c.Now = 3, func() time.Time { return now }
+	})
+	for range 3 {
+		require.Error(t, calls["read"](t.Context(), cl))
+	}
+	require.EqualValues(t, 3, asked.Load())
+	for _, call := range calls {
+		var e *dtmclient.Error
+		require.ErrorAs(t, call(t.Context(), cl), &e)
+		require.Equal(t, dtmclient.Unreachable, e.Kind, "never sent")
+	}
+	require.EqualValues(t, 3, asked.Load())
+
+	now = now.Add(6 * time.Second)
+	require.Error(t, calls["read"](t.Context(), cl))
+	require.Error(t, calls["read"](t.Context(), cl))
+	require.EqualValues(t, 4, asked.Load(), "one failure begins another rest")
+
+	now = now.Add(6 * time.Second)
+	well.Store(true)
+	for range 5 {
+		_, err := cl.Seats(t.Context())
+		require.NoError(t, err)
+	}
+}

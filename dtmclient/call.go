@@ -55,7 +55,13 @@ func (c *Client) do(ctx context.Context, k call) error {
 func (c *Client) tries(ctx context.Context, k call) error {
 	renewed := false
 	for try := 1; ; {
+		if c.breaker.resting(c.c.Now()) {
+			return c.fail(k, &Error{Kind: Unreachable, Cause: errResting})
+		}
 		e := c.once(ctx, k)
+		if ctx.Err() == nil { // a caller who left says nothing about the service
+			c.breaker.told(e, c.c.Now())
+		}
 		if e == nil {
 			return nil
 		}

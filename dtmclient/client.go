@@ -45,6 +45,9 @@ type Config struct {
 	PlainHTTP  bool // allow http to another machine than this one
 	CanSuspend bool // the host has the suspend and resume calls, which DigiCert does not document
 
+	// BreakAfter failures in a row make calls fail at once for 5 seconds, as never sent; 0: never.
+	BreakAfter int
+
 	Now       func() time.Time
 	Rand      io.Reader // for the jitter between tries
 	UserAgent string
@@ -71,6 +74,7 @@ type Client struct {
 	writes      *http.Client
 	traced      bool // the transport tells whether anything was sent
 	secretWords []Secret
+	breaker     breaker
 }
 
 // New checks the configuration and opens no connection.
@@ -92,7 +96,7 @@ func New(c Config) (*Client, error) {
 	}
 	setDefaults(&c)
 	cl := &Client{c: c, base: base, account: account, csc: base + "/csc/" + c.CSCVersion,
-		secretWords: []Secret{c.APIKey, c.ClientSecret}}
+		secretWords: []Secret{c.APIKey, c.ClientSecret}, breaker: breaker{after: c.BreakAfter}}
 	cl.reads, cl.writes, cl.traced = httpClients(c.HTTP)
 	if cl.apiAuth = c.API; cl.apiAuth == nil {
 		if c.APIKey == "" {

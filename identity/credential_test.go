@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"countersign/audit"
+	"countersign/db/dbtest"
 	"countersign/dtmsim"
 	"countersign/identity"
 	"countersign/people"
@@ -26,7 +27,12 @@ func TestACredentialIsNotIssuedBeforeTheApproval(t *testing.T) {
 }
 
 func TestOneWishForACredentialMakesOneCredential(t *testing.T) {
-	r := newRig(t)
+	t.Run("sqlite", func(t *testing.T) { oneWish(t, newRig(t)) })
+	t.Run("postgres", func(t *testing.T) { oneWish(t, newRigOn(t, dbtest.Postgres)) })
+}
+
+func oneWish(t *testing.T, r *rig) {
+	t.Helper()
 	v := r.approved(r.ada)
 	var wg sync.WaitGroup
 	var mu sync.Mutex

@@ -36,7 +36,12 @@ func TestNobodyDecidesAboutThemselves(t *testing.T) {
 }
 
 func TestAHeldApprovalCanBeUndoneAndIsThenSentOnce(t *testing.T) {
-	r := newRig(t)
+	t.Run("sqlite", func(t *testing.T) { heldOnce(t, newRig(t)) })
+	t.Run("postgres", func(t *testing.T) { heldOnce(t, newRigOn(t, dbtest.Postgres)) })
+}
+
+func heldOnce(t *testing.T, r *rig) {
+	t.Helper()
 	v := r.waiting(r.ada)
 	held, err := r.s.Approve(t.Context(), r.mia, v.ID)
 	require.NoError(t, err)

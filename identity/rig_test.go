@@ -36,8 +36,13 @@ type rig struct {
 
 func newRig(t *testing.T, change ...func(*identity.Options)) *rig {
 	t.Helper()
+	return newRigOn(t, dbtest.New, change...)
+}
+
+func newRigOn(t *testing.T, open func(testing.TB, ...func(*db.Config)) *db.DB, change ...func(*identity.Options)) *rig {
+	t.Helper()
 	r := &rig{t: t, sim: dtmtest.Start(t), now: time.Now().UTC().Truncate(time.Millisecond)}
-	r.d = dbtest.New(t, func(c *db.Config) { c.Now = r.clock })
+	r.d = open(t, func(c *db.Config) { c.Now = r.clock })
 	var err error
 	r.client, err = dtmclient.New(dtmclient.Config{BaseURL: r.sim.BaseURL + "/documentmanager", APIKey: dtmclient.Secret(r.sim.APIKey),
 		ClientID: r.sim.ClientID, ClientSecret: dtmclient.Secret(r.sim.ClientSecret), CanSuspend: true, Rand: zeros{}})
