@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"countersign/people"
+	"countersign/web/gallery"
 	"countersign/web/static"
 )
 
@@ -53,6 +54,7 @@ func (a *App) Routes() []Route {
 		{"GET", "/accessibility", Anyone, false, a.showText("accessibility")},
 		{"GET", "/privacy", Anyone, false, a.showText("privacy")},
 		{"GET", "/brand.css", Anyone, true, a.brandSheet},
+		{"GET", "/icon.svg", Anyone, true, a.icon},
 
 		{"GET", "/identity-checks/new", Signers, false, a.newCheck},
 		{"POST", "/identity-checks", Signers, false, a.startCheck},
@@ -119,6 +121,10 @@ func (a *App) Handler() http.Handler {
 		mux.Handle(route.Method+" "+route.Path, a.guard(route))
 	}
 	mux.Handle("GET /static/", static.Handler())
+	if a.DemoMail != "" {
+		mux.Handle("GET /gallery", gallery.Handler())
+		mux.Handle("GET /gallery/", gallery.Handler())
+	}
 	mux.Handle("/", a.answer(func(w http.ResponseWriter, r *http.Request) error { return notFound }))
 
 	var h http.Handler = mux

@@ -4,8 +4,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"math"
-	"net/url"
 	"strings"
+
+	"github.com/a-h/templ"
 )
 
 // The mark of a brand without a logo: one sheet cut in two along a line of four columns,
@@ -73,9 +74,9 @@ func Icon(brand string) string {
 }
 
 // iconURL is the picture in the browser's tab.
-func iconURL(b Brand) string {
+func iconURL(b Brand) templ.SafeURL {
 	if b.Logo != "" {
-		return b.Logo
+		return templ.URL(b.Logo)
 	}
-	return "data:image/svg+xml," + url.PathEscape(Icon(b.Name))
+	return "/icon.svg"
 }
