@@ -160,13 +160,14 @@ func build(streams context.Context, c config, store *db.DB, log *slog.Logger) (h
 	if err != nil {
 		return nil, nil, err
 	}
+	bytes := blob.NewStore(folder, master)
 	checks := identity.NewService(identity.Options{
 		Store: store.Identity(), Remote: remote, Log: log, ApprovalHold: c.ApprovalHold, AccountID: c.DTMAccount, OrganizationID: c.DTMOrganization,
 		ValidationProfiles: map[identity.Standard]string{identity.Basic: c.DTMBasic, identity.AdvancedPlus: c.DTMAdvanced},
 		PortalURL:          c.BaseURL, CanSuspend: c.DTMSuspend,
 	})
 	documents := signing.NewService(signing.Options{
-		Store: store.Signing(), Remote: remote, Credentials: credentials{checks}, Blobs: blobs{blob.NewStore(folder, master)}, Log: log,
+		Store: store.Signing(), Remote: remote, Credentials: credentials{checks}, Blobs: blobs{bytes}, Log: log,
 		MaxBytes: c.MaxUpload, Quota: signing.Quota{Bytes: c.QuotaBytes, Files: c.QuotaFiles}, Roots: roots, PortalURL: c.BaseURL,
 	})
 	login, err := signIn(c, store, log)
@@ -177,10 +178,10 @@ func build(streams context.Context, c config, store *db.DB, log *slog.Logger) (h
 	if err != nil {
 		return nil, nil, err
 	}
+	post := mail.NewDelivery(store.Outbox(), sender, log)
 	workers, err := jobs.New(jobs.Config{
 		DB: store, Log: log, Signing: documents, Identity: checks, LookEvery: c.LookEvery,
-		Mail: mail.NewDelivery(store.Outbox(), sender, log),
-		Tree: &audit.Tree{Store: store.AuditTree()},
+		Mail: post, Tree: &audit.Tree{Store: store.AuditTree()}, Sweep: sweeper{login, post, bytes, store},
 	})
 	if err != nil {
 		return nil, nil, err

@@ -182,6 +182,7 @@ CREATE TABLE signatures (
 -- At most one open preparation per document. An unknown outcome is told and counted, but does not block for ever.
 CREATE UNIQUE INDEX signatures_open ON signatures (document)
     WHERE state IN ('prepared', 'intended', 'signed', 'assembled');
+CREATE INDEX signatures_prepared ON signatures (prepared) WHERE prepared <> '';
 CREATE INDEX signatures_ceremony ON signatures (ceremony, ordinal, id);
 CREATE INDEX signatures_document ON signatures (document, created_at, id);
 CREATE INDEX signatures_overdue ON signatures (deadline)
