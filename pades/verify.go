@@ -54,7 +54,7 @@ func Verify(ctx context.Context, r io.ReaderAt, size int64, o VerifyOptions) (Re
 	if size > o.Limits.Size {
 		return Result{}, fmt.Errorf("%w: %d bytes", ErrLimit, size)
 	}
-	v := &verification{ctx: ctx, r: r, size: size, o: o, evidence: &trust.Evidence{}, control: o.Now}
+	v := &verification{ctx: ctx, r: newBlocks(r, size), size: size, o: o, evidence: &trust.Evidence{}, control: o.Now}
 	if err := v.open(); err != nil {
 		return Result{}, err
 	}

@@ -41,52 +41,80 @@ func (f *File) Current(num int) (ref Ref, ok bool, err error) {
 	return Ref{}, false, err
 }
 
-// EachReference visits every reference in every object in use, in an order that reads
-// each object stream once. Objects that cannot be read are left out: a reader cannot
-// follow what they hold either.
+// EachReference visits every reference in every object in use; some objects may be visited
+// twice. Packed objects come last, pack by pack. Objects that cannot be read are left out:
+// a reader cannot follow what they hold either.
 func (f *File) EachReference(visit func(from, to Ref) error) error {
-	type item struct {
-		ref Ref
-		e   entry
-	}
-	seen, items := map[int]bool{}, []item{}
-	for _, s := range f.sections {
-		changes, err := f.Changed(Revision{sections: []*section{s}})
+	type packed struct{ pack, num int32 }
+	var later []packed
+	read := func(ref Ref) error {
+		o, err := f.load(ref)
 		if err != nil {
-			return err
+			return nil //nolint:nilerr // see above
 		}
-		for _, c := range changes {
-			if seen[c.Num] {
-				continue
-			}
-			if seen[c.Num] = true; len(seen) > maxLoaded {
+		return references(o, func(to Ref) error { return visit(ref, to) })
+	}
+	err := f.eachEntry(func(num int, e entry) error {
+		switch e.kind {
+		case inFile:
+			return read(Ref{num, e.gen})
+		case inStream:
+			if len(later) == maxLoaded {
 				return fmt.Errorf("%w: objects", ErrTooComplex)
 			}
-			ref, ok, err := f.Current(c.Num)
-			if err != nil {
-				return err
-			}
-			if e, _ := f.entry(c.Num); ok {
-				items = append(items, item{ref, e})
-			}
+			later = append(later, packed{int32(min(e.offset, maxObject)), int32(num)})
 		}
-	}
-	slices.SortFunc(items, func(a, b item) int {
-		if a.e.kind != b.e.kind {
-			return int(a.e.kind) - int(b.e.kind)
-		}
-		return int(a.e.offset>>1) - int(b.e.offset>>1)
+		return nil
 	})
-	for _, it := range items {
-		o, err := f.load(it.ref)
-		if err != nil {
-			continue
-		}
-		if err := references(o, func(to Ref) error { return visit(it.ref, to) }); err != nil {
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(later, func(a, b packed) int { return int(a.pack) - int(b.pack) })
+	for _, p := range later {
+		if err := read(Ref{int(p.num), 0}); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// eachEntry visits the numbers the sections speak of, with the entry in force.
+func (f *File) eachEntry(visit func(num int, e entry) error) error {
+	for i, s := range f.sections {
+		for _, x := range []*section{s, s.hybrid} {
+			if x == nil {
+				continue
+			}
+			for _, r := range x.runs {
+				for num := r.first; num < r.first+r.count; num++ {
+					newer, err := f.mentioned(f.sections[:i], num)
+					if err != nil {
+						return err
+					}
+					if newer {
+						continue
+					}
+					e, err := f.entry(int(num))
+					if err != nil {
+						return err
+					}
+					if err := visit(int(num), e); err != nil {
+						return err
+					}
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (f *File) mentioned(sections []*section, num int64) (bool, error) {
+	for _, s := range sections {
+		if e, err := f.lookup(s, num); err != nil || e.kind != missing {
+			return true, err
+		}
+	}
+	return false, nil
 }
 
 // References visits the references inside one value.
