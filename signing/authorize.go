@@ -80,6 +80,7 @@ type authorizing struct {
 	c          Ceremony
 	signatures []Signature
 	prepared   []*pades.Prepared
+	dead       time.Time // when the activation data may not be used any more
 }
 
 // claim moves the ceremony to authorizing and counts the try, before anything goes out.
@@ -135,11 +136,7 @@ func (at *authorizing) approve(ctx context.Context, f Factors) (sad dtmclient.SA
 		<-reread
 		return sad, at.back(ctx, err)
 	}
-	life := min(sad.ExpiresIn, sadLife)
-	if life <= 0 {
-		life = sadLife
-	}
-	sad.ExpiresIn = life
+	at.dead = at.s.Now().Add(min(sad.ExpiresIn, sadLife))
 	if err := <-reread; err != nil {
 		return sad, at.void(ctx, err)
 	}

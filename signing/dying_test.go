@@ -111,7 +111,9 @@ func (x dyingStore) DocumentCounts(ctx context.Context, o people.ID) (map[signin
 func (x dyingStore) Person(ctx context.Context, id people.ID) (people.Person, error) {
 	return get(x.d, func() (people.Person, error) { return x.s.Person(ctx, id) })
 }
-func (x dyingStore) Usage(ctx context.Context, o people.ID) (int64, int, error) { return x.s.Usage(ctx, o) }
+func (x dyingStore) Usage(ctx context.Context, o people.ID) (int64, int, error) {
+	return x.s.Usage(ctx, o)
+}
 func (x dyingStore) Revisions(ctx context.Context, id signing.DocumentID) ([]signing.Revision, error) {
 	return get(x.d, func() ([]signing.Revision, error) { return x.s.Revisions(ctx, id) })
 }

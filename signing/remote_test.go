@@ -2,6 +2,7 @@ package signing_test
 
 import (
 	"context"
+	"time"
 
 	"countersign/dtmclient"
 	"countersign/signing"
@@ -39,4 +40,19 @@ type cancels struct {
 func (c cancels) Authorize(ctx context.Context, a dtmclient.Authorization) (dtmclient.SAD, error) {
 	c.cancel()
 	return c.Remote.Authorize(ctx, a)
+}
+
+// frozen stops for ten minutes with the value in its hands, while others sweep.
+type frozen struct {
+	signing.Remote
+	w *world
+}
+
+func (f frozen) SignHash(ctx context.Context, h dtmclient.HashesToSign) ([][]byte, error) {
+	values, err := f.Remote.SignHash(ctx, h)
+	f.w.clock.pass(10 * time.Minute)
+	if _, serr := f.w.LookAgain(ctx); serr != nil {
+		return nil, serr
+	}
+	return values, err
 }

@@ -21,7 +21,6 @@ const (
 // once, then each value is held against the certificate, and only then stored.
 func (at *authorizing) sign(ctx context.Context, sad dtmclient.SAD) error {
 	s := at.s
-	dead := s.Now().Add(sad.ExpiresIn)
 	hash, err := hashOf(at.c)
 	if err != nil {
 		return at.void(ctx, err)
@@ -37,7 +36,7 @@ func (at *authorizing) sign(ctx context.Context, sad dtmclient.SAD) error {
 		return at.void(ctx, err)
 	case name != at.c.CredentialName:
 		return at.void(ctx, fail(codeCredential, errors.New("the credential has another name at the service now")))
-	case !s.Now().Before(dead):
+	case !s.Now().Before(at.dead):
 		return at.void(ctx, fail(codeSADExpired, nil))
 	}
 	var hashes [][]byte

@@ -22,7 +22,7 @@ func TestDocumentsMoveAlongTheseEdgesOnly(t *testing.T) {
 func TestCeremoniesMoveAlongTheseEdgesOnly(t *testing.T) {
 	all := []signing.CeremonyState{"", "prepared", "code_sent", "authorizing", "authorized", "used", "expired", "failed", "cancelled"}
 	pairs(t, all, signing.CanMoveCeremony, map[string]bool{
-		" prepared": true,
+		" prepared":          true,
 		"prepared code_sent": true, "prepared authorizing": true, "prepared expired": true, "prepared failed": true, "prepared cancelled": true,
 		"code_sent prepared": true, "code_sent code_sent": true, "code_sent authorizing": true, "code_sent expired": true,
 		"code_sent failed": true, "code_sent cancelled": true,
@@ -34,7 +34,7 @@ func TestCeremoniesMoveAlongTheseEdgesOnly(t *testing.T) {
 func TestSignaturesMoveAlongTheseEdgesOnly(t *testing.T) {
 	all := []signing.SignatureState{"", "prepared", "intended", "signed", "assembled", "released", "outcome_unknown", "failed", "expired", "cancelled"}
 	pairs(t, all, signing.CanMoveSignature, map[string]bool{
-		" prepared": true,
+		" prepared":         true,
 		"prepared intended": true, "prepared failed": true, "prepared expired": true, "prepared cancelled": true,
 		"intended signed": true, "intended failed": true, "intended outcome_unknown": true,
 		"signed signed": true, "signed assembled": true, "signed failed": true,
