@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/x509"
 	"encoding/hex"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -119,4 +120,35 @@ func TestTheCorpusesGoodSignaturesPassOnce(t *testing.T) {
 		}
 		require.True(t, passed, "%s: %s", name, last)
 	}
+}
+
+func TestWhatWeSignWeVerify(t *testing.T) {
+	signedFiles := 0
+	for name, file := range corpusFiles(t) {
+		before, err := pades.Verify(t.Context(), bytes.NewReader(file), int64(len(file)), pades.VerifyOptions{})
+		if err != nil || before.Indication != pades.NoSignature {
+			continue
+		}
+		out := file
+		for n := 1; n <= 2; n++ {
+			p, err := pades.Prepare(bytes.NewReader(out), int64(len(out)), pades.Options{Chain: theAuthority().chain(), Time: theAuthority().now})
+			var refused *pades.Refusal
+			if errors.As(err, &refused) {
+				break
+			}
+			require.NoError(t, err, name)
+			value, err := cms.SignLocal(p.Unsigned, theAuthority().signerKey)
+			require.NoError(t, err)
+			delta, err := p.Complete(value, nil)
+			require.NoError(t, err)
+			out = append(bytes.Clone(out), delta...)
+			signedFiles++
+			r := check(t, out)
+			require.Len(t, r.Signatures, n, name)
+			if r.Indication != pades.TotalPassed {
+				t.Errorf("%s, signature %d: %s", name, n, report(r))
+			}
+		}
+	}
+	require.Greater(t, signedFiles, 100)
 }

@@ -17,7 +17,7 @@ func (v *verification) formatCheck(it *item, d *verdict, verified cms.Verified, 
 	if odd := v.oddity(it, o, s); odd != "" {
 		text := "The signature is oddly built: " + odd + "."
 		d.against(rankOdd, Indeterminate, sigConstraintsFailure, text)
-		d.check("format", "unknown", "The signature is oddly built.", text)
+		d.check("format", "unknown", "The signature is oddly built.", reason(text))
 		return
 	}
 	switch it.sig.SubFilter {
@@ -39,7 +39,7 @@ func (v *verification) formatCheck(it *item, d *verdict, verified cms.Verified, 
 	default:
 		text := fmt.Sprintf("The kind of signature %q is not supported.", string(it.sig.SubFilter))
 		d.against(rankFormat+rankOdd, Indeterminate, sigConstraintsFailure, text)
-		d.check("format", "unknown", "This kind of signature is not supported.", text)
+		d.check("format", "unknown", "This kind of signature is not supported.", fmt.Sprintf("The file calls it %q.", string(it.sig.SubFilter)))
 	}
 }
 

@@ -56,7 +56,7 @@ func (d *verdict) check(name, state, text, more string) {
 // judge decides on one signature. Items come newest first.
 func (v *verification) judge(it *item) {
 	it.out = SignatureResult{Field: it.name, Type: "signature", Indication: TotalPassed, Digest: nil, Computed: it.digest,
-		Revision: it.number, Revisions: v.revisions, CoversAll: it.broken == "" && it.end == v.size, Length: it.end,
+		Revision: it.number, Revisions: v.revisions, CoversAll: it.broken == "" && it.end == v.size,
 		ClaimedTime: pdfTime(it.sig.M)}
 	if it.stamp {
 		it.out.Type, it.out.ClaimedTime = "timestamp", time.Time{}
@@ -70,6 +70,7 @@ func (v *verification) judge(it *item) {
 		d.check("format", "bad", "The signature is not built as it must be.", it.broken)
 		return
 	}
+	it.out.Length = it.end
 	if it.stamp {
 		v.judgeStamp(it, d)
 	} else {
@@ -196,11 +197,19 @@ func (v *verification) coverageChecks(it *item, d *verdict) {
 		d.check("changes", "unknown", text, added(f))
 	case forged:
 		d.against(rankFormat, TotalFailed, formatFailure, f.text)
-		d.check("changes", "bad", "The file was tampered with after signing.", f.text)
+		d.check("changes", "bad", "The file was tampered with after signing.", reason(f.text))
 	default:
 		d.against(rankChanges, Indeterminate, sigConstraintsFailure, f.text)
-		d.check("changes", "bad", "The file was changed after signing.", f.text)
+		d.check("changes", "bad", "The file was changed after signing.", reason(f.text))
 	}
+}
+
+// reason is the part of a sentence after its colon, as a sentence.
+func reason(text string) string {
+	if _, why, ok := strings.Cut(text, ": "); ok {
+		return strings.ToUpper(why[:1]) + why[1:]
+	}
+	return text
 }
 
 func added(f finding) string {
@@ -255,7 +264,11 @@ func (v *verification) trustChecks(it *item, d *verdict, o trust.Outcome, at tim
 			rank = rankWeak
 		}
 		d.against(rank, Indeterminate, o.SubIndication, o.Text)
-		d.check("trust", "unknown", "Nobody we know vouches for the certificate.", o.Text)
+		claim := "Nobody we know vouches for the certificate."
+		if o.Trusted {
+			claim = "The certificate cannot be relied on for this signature."
+		}
+		d.check("trust", "unknown", claim, o.Text)
 	}
 	switch r := o.Revocation; {
 	case r.State == trust.Withdrawn:
