@@ -74,7 +74,11 @@ func Validate(leaf *x509.Certificate, o Options) Outcome {
 	chain, err := build(leaf, o, o.At)
 	if err != nil {
 		// Tell an ended certificate from an unknown issuer: look again inside its own dates.
-		if chain, again := build(leaf, o, leaf.NotAfter.Add(-time.Second)); again == nil {
+		for _, at := range []time.Time{leaf.NotBefore.Add(time.Second), leaf.NotAfter.Add(-time.Second)} {
+			chain, again := build(leaf, o, at)
+			if again != nil {
+				continue
+			}
 			out.Chain, out.Trusted = chain, true
 			out.Revocation = o.Evidence.check(chain, o.At)
 			outside(&out, leaf, o.At)
