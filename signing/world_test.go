@@ -60,9 +60,13 @@ func (c *clock) pass(d time.Duration) {
 // newWorld has one person, Ada, with a credential of the profile; its id here is "ada".
 func newWorld(t testing.TB, profile string, change ...func(*signing.Options)) *world {
 	t.Helper()
-	w := &world{t: t, clock: &clock{at: time.Now()}}
+	return newWorldOn(t, dbtest.New(t), profile, change...)
+}
+
+func newWorldOn(t testing.TB, d *db.DB, profile string, change ...func(*signing.Options)) *world {
+	t.Helper()
+	w := &world{t: t, clock: &clock{at: time.Now()}, db: d}
 	w.sim = dtmtest.Start(t, func(o *dtmsim.Options) { o.Now = w.clock.Now; o.PushTimeout = 300 * time.Millisecond })
-	w.db = dbtest.New(t)
 	var err error
 	w.client, err = dtmclient.New(dtmclient.Config{BaseURL: w.sim.BaseURL + "/documentmanager", AccountURL: w.sim.BaseURL + "/account",
 		APIKey: dtmclient.Secret(w.sim.APIKey), ClientID: w.sim.ClientID, ClientSecret: dtmclient.Secret(w.sim.ClientSecret),
