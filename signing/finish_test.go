@@ -109,38 +109,48 @@ func (l lying) Timestamp(_ context.Context, digest []byte, _ crypto.Hash, nonce 
 
 // Our own check stands between the file and everybody.
 func TestFileThatFailsOurCheckIsNeverReleased(t *testing.T) {
-	w, d, c, g := withoutClock(t)
-	// A revision that is not what was signed, put there before the check.
-	s := w.again(func(o *signing.Options) { o.Blobs = spoiling{o.Blobs} })
-	require.NoError(t, s.Finish(ctx, g.ID))
-	got, g := w.state(c)
-	require.Equal(t, signing.CeremonyUsed, got.State)
-	require.Equal(t, signing.SignatureFailed, g.State)
-	require.Equal(t, "own_check", g.Reason)
-	require.Equal(t, page("Unfinished", 0), w.bytes(w.ada, d.ID))
-	require.Equal(t, 1, w.files(), "what was appended is gone")
-	mails := w.count("SELECT COUNT(*) FROM outbox WHERE about LIKE 'signing.failed%'")
-	require.Equal(t, 1, mails)
+	for name, spoil := range map[string][2]string{
+		"not a signature any more": {"/ByteRange", "/ByteRanga"},
+		"signed time changed":      {"(D:20", "(D:19"},
+		"another field":            {"Signature1", "Signature7"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w, d, c, g := withoutClock(t)
+			s := w.again(func(o *signing.Options) { o.Blobs = spoiling{o.Blobs, spoil} })
+			require.NoError(t, s.Finish(ctx, g.ID))
+			got, g := w.state(c)
+			require.Equal(t, signing.CeremonyUsed, got.State)
+			require.Equal(t, signing.SignatureFailed, g.State)
+			require.Equal(t, "own_check", g.Reason)
+			require.Equal(t, page("Unfinished", 0), w.bytes(w.ada, d.ID))
+			require.Equal(t, 1, w.files(), "what was appended is gone")
+			require.Equal(t, 1, w.count("SELECT COUNT(*) FROM outbox WHERE about LIKE 'signing.failed%'"))
 
-	w.clock.pass(31 * time.Second)
-	c = w.begun(d)
-	_, err := w.Authorize(ctx, w.ada, c.ID, w.factors())
-	require.NoError(t, err, "the document can be signed anew")
+			w.clock.pass(31 * time.Second)
+			_, err := w.Authorize(ctx, w.ada, w.begun(d).ID, w.factors())
+			require.NoError(t, err, "the document can be signed anew")
+		})
+	}
 }
 
-// spoiling changes a byte of what is written.
-type spoiling struct{ signing.Blobs }
+// spoiling changes a few bytes of what is written.
+type spoiling struct {
+	signing.Blobs
+	spoil [2]string
+}
 
 func (b spoiling) Create(ctx context.Context, d signing.DocumentID, key []byte) (signing.BlobWriter, error) {
 	w, err := b.Blobs.Create(ctx, d, key)
-	return spoilingWriter{w}, err
+	return spoilingWriter{w, b.spoil}, err
 }
 
-type spoilingWriter struct{ signing.BlobWriter }
+type spoilingWriter struct {
+	signing.BlobWriter
+	spoil [2]string
+}
 
 func (w spoilingWriter) Write(p []byte) (int, error) {
-	p = bytes.Replace(p, []byte("/ByteRange"), []byte("/ByteRanga"), 1)
-	return w.BlobWriter.Write(p)
+	return w.BlobWriter.Write(bytes.Replace(p, []byte(w.spoil[0]), []byte(w.spoil[1]), 1))
 }
 
 func TestWithoutRootsOnlyTrustMayBeMissing(t *testing.T) {
