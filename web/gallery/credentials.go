@@ -18,7 +18,9 @@ var allCredentials = []identity.CredentialState{
 func credentials() []Entry {
 	var rows []templates.CredentialRow
 	for _, s := range allCredentials {
-		rows = append(rows, templates.CredentialRow{Credential: credential(s), Person: ada})
+		c := credential(s)
+		c.ID = identity.CredentialID("c-" + s)
+		rows = append(rows, templates.CredentialRow{Credential: c, Person: ada})
 	}
 	all := templates.Credentials{Page: page(&ben, "Credentials", "credentials"), All: true, Rows: rows, Filter: "all",
 		Counts: map[string]int{"all": 42, "active": 36, "pending": 2, "suspended": 1, "ended": 3}, Older: "/credentials?after=x"}

@@ -142,7 +142,7 @@ func ceremonyCode(v Ceremony) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if v.Ceremony.Factor.Sent() {
+		if v.Ceremony.Factor.Sent() && v.CodeError != "locked" && v.PINError != "locked" {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 9, "<hr>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

@@ -952,7 +952,7 @@ func homeAside(v Home) templ.Component {
 				return templ_7745c5c3_Err
 			}
 		}
-		if v.Validation != nil && v.Situation != "waiting" && v.Situation != "your_turn" {
+		if v.Validation != nil && (v.Situation == "ready" || v.Situation == "document" || v.Situation == "suspended") {
 			templ_7745c5c3_Err = templruntime.WriteString(templ_7745c5c3_Buffer, 79, "<section class=\"stack stack-2\"><h2>")
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err

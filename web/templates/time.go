@@ -2,6 +2,7 @@ package templates
 
 import (
 	"context"
+	"math"
 	"strings"
 	"time"
 )
@@ -177,7 +178,7 @@ func Size(ctx context.Context, bytes int64) string {
 		unit++
 	}
 	digits := 0
-	if v < 9.95 && unit > 0 && v != float64(int(v)) {
+	if tenths := math.Round(v * 10); unit > 0 && tenths < 100 && math.Mod(tenths, 10) != 0 {
 		digits = 1
 	}
 	s := speaking(ctx).printer.Sprintf("%.*f", digits, v)
