@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -25,22 +26,45 @@ func (b blobs) Create(ctx context.Context, d signing.DocumentID, key []byte) (si
 	return b.store.Create(ctx, string(d), key)
 }
 func (b blobs) Open(ctx context.Context, d signing.DocumentID, key []byte, id string) (signing.BlobReader, error) {
-	return b.store.Open(ctx, string(d), key, id)
+	r, err := b.store.Open(ctx, string(d), key, id)
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	return blobReader{r}, nil
 }
 func (b blobs) Remove(ctx context.Context, id string) error { return b.store.Remove(ctx, id) }
 func (b blobs) Seal(d signing.DocumentID, key, plain []byte) ([]byte, error) {
 	return b.store.Seal(string(d), key, plain)
 }
 func (b blobs) Unseal(d signing.DocumentID, key, sealed []byte) ([]byte, error) {
-	return b.store.Unseal(string(d), key, sealed)
+	plain, err := b.store.Unseal(string(d), key, sealed)
+	return plain, corrupt(err)
 }
 func (b blobs) Free(ctx context.Context) (int64, error) { return b.store.Free(ctx) }
+
+// blobReader says in signing's words that stored bytes are not what was stored.
+type blobReader struct{ *blob.Reader }
+
+func (r blobReader) ReadAt(p []byte, at int64) (int, error) {
+	n, err := r.Reader.ReadAt(p, at)
+	return n, corrupt(err)
+}
+
+func corrupt(err error) error {
+	if errors.Is(err, blob.ErrCorrupt) || errors.Is(err, blob.ErrNotFound) {
+		return fmt.Errorf("%w: %w", signing.ErrCorrupt, err)
+	}
+	return err
+}
 
 // credentials shows signing what it needs to know of identity's credentials.
 type credentials struct{ checks *identity.Service }
 
 func (c credentials) Credential(ctx context.Context, p people.ID, id string) (signing.Credential, error) {
 	found, err := c.checks.Credential(ctx, people.Actor{Person: p, Roles: []people.Role{people.Signer}}, identity.CredentialID(id))
+	if errors.Is(err, identity.ErrNotFound) {
+		return signing.Credential{}, signing.ErrNotFound
+	}
 	if err != nil {
 		return signing.Credential{}, err
 	}

@@ -202,7 +202,7 @@ func remoteClient(c config) (*dtmclient.Client, error) {
 	return dtmclient.New(dtmclient.Config{
 		BaseURL: c.DTMURL + "/documentmanager", AccountURL: c.DTMURL + "/account",
 		APIKey: dtmclient.Secret(c.DTMKey), ClientID: c.DTMClientID, ClientSecret: dtmclient.Secret(c.DTMClientSecret),
-		CanSuspend: c.DTMSuspend, UserAgent: "countersign/" + version(),
+		CanSuspend: c.DTMSuspend, BreakAfter: 8, UserAgent: "countersign/" + version(),
 	})
 }
 
