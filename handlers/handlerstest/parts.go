@@ -1,0 +1,98 @@
+package handlerstest
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"io"
+
+	"countersign/audit"
+	"countersign/blob"
+	"countersign/db"
+	"countersign/identity"
+	"countersign/pades"
+	"countersign/people"
+	"countersign/signing"
+)
+
+// These fit the parts to each other as cmd/portal does, which being a program cannot be
+// imported.
+
+type blobs struct{ store *blob.Store }
+
+func (b blobs) NewKey(d signing.DocumentID) ([]byte, error) { return b.store.NewKey(string(d)) }
+
+func (b blobs) Create(ctx context.Context, d signing.DocumentID, key []byte) (signing.BlobWriter, error) {
+	return b.store.Create(ctx, string(d), key)
+}
+
+func (b blobs) Open(ctx context.Context, d signing.DocumentID, key []byte, id string) (signing.BlobReader, error) {
+	r, err := b.store.Open(ctx, string(d), key, id)
+	if err != nil {
+		return nil, corrupt(err)
+	}
+	return blobReader{r}, nil
+}
+
+func (b blobs) Remove(ctx context.Context, id string) error { return b.store.Remove(ctx, id) }
+
+func (b blobs) Seal(d signing.DocumentID, key, plain []byte) ([]byte, error) {
+	return b.store.Seal(string(d), key, plain)
+}
+
+func (b blobs) Unseal(d signing.DocumentID, key, sealed []byte) ([]byte, error) {
+	plain, err := b.store.Unseal(string(d), key, sealed)
+	return plain, corrupt(err)
+}
+
+func (b blobs) Free(ctx context.Context) (int64, error) { return b.store.Free(ctx) }
+
+type blobReader struct{ *blob.Reader }
+
+func (r blobReader) ReadAt(p []byte, at int64) (int, error) {
+	n, err := r.Reader.ReadAt(p, at)
+	return n, corrupt(err)
+}
+
+type credentials struct{ checks *identity.Service }
+
+func (c credentials) Credential(ctx context.Context, p people.ID, id string) (signing.Credential, error) {
+	found, err := c.checks.Credential(ctx, people.Actor{Person: p, Roles: []people.Role{people.Signer}}, identity.CredentialID(id))
+	if errors.Is(err, identity.ErrNotFound) || err == nil && found.Person != p {
+		return signing.Credential{}, signing.ErrNotFound
+	}
+	return forSigning(found), err
+}
+
+func (c credentials) Fresh(ctx context.Context, id string) (signing.Credential, error) {
+	found, err := c.checks.FreshCredential(ctx, identity.CredentialID(id))
+	return forSigning(found), err
+}
+
+func forSigning(c identity.Credential) signing.Credential {
+	out := signing.Credential{ID: string(c.ID), Name: c.Name, Person: c.Person, Usable: c.State == identity.CredentialActive}
+	if !out.Usable {
+		out.Reason = "credential_" + string(c.State)
+	}
+	return out
+}
+
+type auditLog struct{ store *db.DB }
+
+func (l auditLog) List(ctx context.Context, f audit.Filter) ([]audit.Entry, string, error) {
+	return l.store.Audit().List(ctx, f)
+}
+
+func (l auditLog) Entry(ctx context.Context, id string) (audit.Entry, error) {
+	return l.store.Audit().Entry(ctx, id)
+}
+
+func (l auditLog) LastCheckpoint(ctx context.Context) (audit.Checkpoint, error) {
+	return l.store.AuditTree().LastCheckpoint(ctx)
+}
+
+type verifier struct{ roots *x509.CertPool }
+
+func (v verifier) Verify(ctx context.Context, r io.ReaderAt, size int64) (pades.Result, error) {
+	return pades.Verify(ctx, r, size, pades.VerifyOptions{Roots: v.roots})
+}
