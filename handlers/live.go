@@ -6,9 +6,12 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/a-h/templ"
+
+	"countersign/auth"
 )
 
 const (
@@ -22,13 +25,14 @@ type part func(ctx context.Context) (content templ.Component, changing bool, err
 
 // stream sends the part whenever one of the topics is announced and its HTML has
 // changed, as an unnamed server-sent event that the page morphs in. It ends with the
-// request, with the server, and when the part can change no more.
+// request, with the session, with the server, and when the part can change no more.
 func (a *App) stream(w http.ResponseWriter, r *http.Request, render part, topics ...string) error {
 	ctx, cancel := context.WithTimeout(a.textContext(r), streamLife)
 	defer cancel()
 	defer context.AfterFunc(a.stop, cancel)()
 
-	changed, unsubscribe := a.Changes.Subscribe(ctx, topics...)
+	session, _ := auth.FromContext(r.Context())
+	changed, unsubscribe := a.Changes.Subscribe(ctx, append(topics, auth.SessionTopic(session.ID))...)
 	defer unsubscribe()
 	control := http.NewResponseController(w)
 	header := w.Header()
@@ -41,6 +45,9 @@ func (a *App) stream(w http.ResponseWriter, r *http.Request, render part, topics
 	defer look.Stop()
 	var last [sha256.Size]byte
 	for {
+		if !a.stillIn(r) {
+			return nil // the browser asks again, and is told to sign in
+		}
 		content, changing, err := render(ctx)
 		if err != nil {
 			if ctx.Err() != nil {
@@ -59,7 +66,7 @@ func (a *App) stream(w http.ResponseWriter, r *http.Request, render part, topics
 			}
 		}
 		if !changing {
-			_ = sendEvent(w, "close", []byte("close"))
+			_ = sendEvent(w, "done", []byte("done")) // the name is in layout.templ
 			_ = control.Flush()
 			return nil
 		}
@@ -87,6 +94,13 @@ func (a *App) stream(w http.ResponseWriter, r *http.Request, render part, topics
 			}
 		}
 	}
+}
+
+// stillIn reports whether the session of a stream lives and its person may still do what
+// they could when it was opened: a stream outlives many requests that would have told.
+func (a *App) stillIn(r *http.Request) bool {
+	_, now, err := a.Auth.Current(r)
+	return err == nil && now != nil && slices.Equal(now.Roles, personOf(r).Roles)
 }
 
 // sendEvent writes one event; every line of the data needs its own prefix.

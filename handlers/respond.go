@@ -10,6 +10,7 @@ import (
 
 	"github.com/a-h/templ"
 
+	"countersign/audit"
 	"countersign/auth"
 	"countersign/identity"
 	"countersign/signing"
@@ -28,6 +29,7 @@ func (p *problem) Error() string { return p.sentence }
 
 var (
 	notFound    = &problem{http.StatusNotFound, "There is nothing here", "The address is wrong, or what was here is gone, or it belongs to somebody else.", ""}
+	notThisWay  = &problem{http.StatusMethodNotAllowed, "This cannot be asked for like that", "The address is right, but it does not take this kind of request. Nothing was changed.", ""}
 	notYours    = &problem{http.StatusForbidden, "This page is not for this account", "Your account does not have the role this page needs. An admin of your organisation can give it at the login provider.", ""}
 	signInFirst = &problem{http.StatusUnauthorized, "Your session has ended", "Nothing was changed. Sign in again and repeat the last step.", ""}
 	foreignForm = &problem{http.StatusForbidden, "This request came from somewhere else", "Your browser did not say that the request came from this site, so nothing was changed. Go back, reload the page and try again.", ""}
@@ -93,7 +95,7 @@ func (a *App) explain(r *http.Request, err error) (int, templates.Problem) {
 	switch {
 	case errors.As(err, &own):
 		v.Status, v.Title, v.Sentence, v.Signed = own.status, own.title, own.sentence, own.signed
-	case errors.Is(err, identity.ErrNotFound), errors.Is(err, signing.ErrNotFound):
+	case errors.Is(err, identity.ErrNotFound), errors.Is(err, signing.ErrNotFound), errors.Is(err, audit.ErrNotFound):
 		v.Status, v.Title, v.Sentence = notFound.status, notFound.title, notFound.sentence
 	case errors.As(err, &ofIdentity):
 		v.Status = statusOf(string(ofIdentity.Kind))

@@ -117,15 +117,23 @@ func (a *App) Routes() []Route {
 // Handler is the whole site: the table, then what surrounds it, outermost first.
 func (a *App) Handler() http.Handler {
 	mux := http.NewServeMux()
+	table := http.NewServeMux() // the same without the rest below it: knows which methods there are
 	for _, route := range a.Routes() {
 		mux.Handle(route.Method+" "+route.Path, a.guard(route))
+		table.Handle(route.Method+" "+route.Path, http.NotFoundHandler())
 	}
 	mux.Handle("GET /static/", static.Handler())
 	if a.DemoMail != "" {
 		mux.Handle("GET /gallery", gallery.Handler())
 		mux.Handle("GET /gallery/", gallery.Handler())
 	}
-	mux.Handle("/", a.answer(func(w http.ResponseWriter, r *http.Request) error { return notFound }))
+	mux.Handle("/", a.answer(func(w http.ResponseWriter, r *http.Request) error {
+		if allowed := methods(table, r); allowed != "" {
+			w.Header().Set("Allow", allowed)
+			return notThisWay
+		}
+		return notFound
+	}))
 
 	var h http.Handler = mux
 	h = a.sameOrigin(h)    // a form of another site changes nothing
@@ -133,4 +141,13 @@ func (a *App) Handler() http.Handler {
 	h = a.record(h)        // one line per request, with its reference
 	h = a.recover(h)       // a panic ends one request, never the process
 	return h
+}
+
+// methods lists those that the table has for a path, as in an Allow header; none for a
+// path that it does not have. Only the mux itself knows, and it tells in its own answer.
+func methods(table *http.ServeMux, r *http.Request) string {
+	refusal, _ := table.Handler(r)
+	told := &discard{header: http.Header{}}
+	refusal.ServeHTTP(told, r)
+	return told.header.Get("Allow")
 }

@@ -30,14 +30,15 @@ func (a *App) showVerify(w http.ResponseWriter, r *http.Request) error {
 // tooMany counts the files of one address: ten a minute. This is flood control for one
 // replica; nothing secret hangs on it.
 func (a *App) tooMany(w http.ResponseWriter, r *http.Request) bool {
-	return a.flood.RespondOnLimit(&discard{w}, r, recordOf(r).address)
+	return a.flood.RespondOnLimit(&discard{w.Header()}, r, recordOf(r).address)
 }
 
-// discard keeps the limiter from answering by itself: the page does.
-type discard struct{ http.ResponseWriter }
+// discard keeps somebody from answering by themselves, but for headers: the page does.
+type discard struct{ header http.Header }
 
-func (discard) WriteHeader(int)             {}
-func (discard) Write(b []byte) (int, error) { return len(b), nil }
+func (d *discard) Header() http.Header       { return d.header }
+func (*discard) WriteHeader(int)             {}
+func (*discard) Write(b []byte) (int, error) { return len(b), nil }
 
 // verifyFile spools the file to a temporary one that is removed at once, and checks it.
 func (a *App) verifyFile(w http.ResponseWriter, r *http.Request) error {
