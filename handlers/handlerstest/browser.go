@@ -105,7 +105,8 @@ func (b *Browser) Request(method, path string, body io.Reader, headers ...string
 	return r
 }
 
-// Send sends and reads the whole answer. It may be called from any goroutine.
+// Send sends and reads the whole answer, and holds every answer of the site against
+// Flaws. It may be called from any goroutine.
 func (b *Browser) Send(r *http.Request) (*Answer, error) {
 	response, err := b.Client.Do(r)
 	if err != nil {
@@ -113,7 +114,13 @@ func (b *Browser) Send(r *http.Request) (*Answer, error) {
 	}
 	defer response.Body.Close()
 	text, err := io.ReadAll(response.Body)
-	return &Answer{response, string(text)}, err
+	a := &Answer{response, string(text)}
+	if err == nil && strings.HasPrefix(r.URL.String(), b.Site.URL) {
+		for _, flaw := range Flaws(a) {
+			b.Site.T.Errorf("%s %s answers %d: %s", r.Method, r.URL.Path, a.StatusCode, flaw)
+		}
+	}
+	return a, err
 }
 
 // Get asks for a page.

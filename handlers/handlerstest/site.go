@@ -64,6 +64,7 @@ type Site struct {
 	Log      *Log
 	Stop     context.CancelFunc // ends the event streams, as draining does
 	Secrets  []string           // configured ones: keys, client secrets
+	hits     hits
 }
 
 // New starts a site; it ends with the test.
@@ -102,7 +103,7 @@ func (s *Site) startLogin(o Options, log *slog.Logger) {
 	var err error
 	s.IDP, err = idpsim.New(io)
 	require.NoError(t, err)
-	s.Provider.Config.Handler = s.IDP.Handler()
+	s.Provider.Config.Handler = s.hits.counting(s.IDP.Handler())
 	s.Provider.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	s.Provider.StartTLS()
 	t.Cleanup(s.Provider.Close)
