@@ -140,7 +140,7 @@ func (a *App) showRemoteLog(w http.ResponseWriter, r *http.Request) error {
 	}
 	page, err := a.Identity.RemoteLog(r.Context(), actorOf(r), query)
 	if err != nil {
-		status, problem := a.explain(r, err)
+		status, problem := a.explain(w, r, err)
 		if status != http.StatusBadGateway {
 			return err
 		}
@@ -200,7 +200,7 @@ func (a *App) showRoles(w http.ResponseWriter, r *http.Request) error {
 	view := templates.Roles{Page: a.pageFor(r, "Roles at DigiCert", "audit")}
 	roles, err := a.Identity.RemoteRoles(r.Context(), actorOf(r))
 	if err != nil {
-		status, problem := a.explain(r, err)
+		status, problem := a.explain(w, r, err)
 		if status != http.StatusBadGateway {
 			return err
 		}

@@ -258,7 +258,7 @@ func (a *App) ceremonyAgain(w http.ResponseWriter, r *http.Request, cause error)
 	if !errors.As(cause, &domain) || domain.Kind == signing.KindNotFound || domain.Kind == signing.KindForbidden {
 		return cause
 	}
-	status, problem := a.explain(r, cause)
+	status, problem := a.explain(w, r, cause)
 	if domain.Kind == signing.KindConflict {
 		return a.redirect(w, r, "/ceremonies/"+r.PathValue("id"), "")
 	}

@@ -50,7 +50,7 @@ func (a *App) startCheck(w http.ResponseWriter, r *http.Request) error {
 		if !errors.As(err, &domain) || domain.Kind == identity.KindNotFound || domain.Kind == identity.KindInternal {
 			return err
 		}
-		status, problem := a.explain(r, err)
+		status, problem := a.explain(w, r, err)
 		view.Problem = &problem
 		return a.page(w, r, status, templates.StartCheckPage(view))
 	}

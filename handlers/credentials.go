@@ -149,7 +149,7 @@ func (a *App) credentialChanged(w http.ResponseWriter, r *http.Request, cause er
 	if !errors.As(cause, &domain) || domain.Kind == identity.KindNotFound || domain.Kind == identity.KindInternal {
 		return cause
 	}
-	status, problem := a.explain(r, cause)
+	status, problem := a.explain(w, r, cause)
 	view, err := a.credential(r)
 	if err != nil {
 		return err

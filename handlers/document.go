@@ -231,7 +231,7 @@ func (a *App) begin(w http.ResponseWriter, r *http.Request) error {
 	id := signing.DocumentID(r.PathValue("id"))
 	ceremony, _, err := a.Signing.Begin(r.Context(), actorOf(r), []signing.DocumentID{id}, chosen)
 	if err != nil {
-		status, problem := a.explain(r, err)
+		status, problem := a.explain(w, r, err)
 		if status == http.StatusNotFound || status >= 500 && status != http.StatusBadGateway {
 			return err
 		}

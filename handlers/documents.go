@@ -102,7 +102,7 @@ func (a *App) uploadRaw(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
-		status, view := a.explain(r, err)
+		status, view := a.explain(w, r, err)
 		status = uploadStatus(status, err)
 		if status >= 500 && status != http.StatusInsufficientStorage {
 			a.log.ErrorContext(r.Context(), "upload failed", "request", view.Reference, "cause", err)
@@ -152,7 +152,7 @@ func (a *App) uploadForm(w http.ResponseWriter, r *http.Request) error {
 	}
 	document, err := a.Signing.Submit(r.Context(), actorOf(r), name, -1, body)
 	if err != nil {
-		status, view := a.explain(r, err)
+		status, view := a.explain(w, r, err)
 		if status = uploadStatus(status, err); status >= 500 && status != http.StatusInsufficientStorage {
 			return err
 		}

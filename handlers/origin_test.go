@@ -126,11 +126,11 @@ func TestForwardedHeadersOfAStrangerAreIgnored(t *testing.T) {
 func TestForwardedAddressesOfAListedProxyCountFromTheRight(t *testing.T) {
 	s := handlerstest.New(t, handlerstest.Options{Handlers: func(c *handlers.Config) { c.Trusted = []string{"127.0.0.0/8", "10.0.0.0/8"} }})
 	for forwarded, want := range map[string]string{
-		"198.51.100.7":                       "198.51.100.7",
-		"203.0.113.9, 198.51.100.7":          "198.51.100.7", // what the client made up stays on the left
+		"198.51.100.7":                        "198.51.100.7",
+		"203.0.113.9, 198.51.100.7":           "198.51.100.7", // what the client made up stays on the left
 		"203.0.113.9, 198.51.100.8, 10.1.2.3": "198.51.100.8",
-		"203.0.113.9, not an address":        "127.0.0.1",
-		"":                                   "127.0.0.1",
+		"203.0.113.9, not an address":         "127.0.0.1",
+		"":                                    "127.0.0.1",
 	} {
 		a := s.Browser().Get("/help", "X-Forwarded-For", forwarded)
 		line := s.Log.String()

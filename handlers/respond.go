@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"log/slog"
+	"math"
 	"net/http"
 	"strconv"
 	"strings"
@@ -71,7 +72,7 @@ func (a *App) answer(handle func(http.ResponseWriter, *http.Request) error) http
 
 // fail logs the cause once and shows the sentence and the reference.
 func (a *App) fail(w http.ResponseWriter, r *http.Request, err error) {
-	status, view := a.explain(r, err)
+	status, view := a.explain(w, r, err)
 	if status >= 500 {
 		a.log.ErrorContext(r.Context(), "request failed", slog.String("request", view.Reference), slog.Any("cause", err))
 	} else {
@@ -84,8 +85,9 @@ func (a *App) fail(w http.ResponseWriter, r *http.Request, err error) {
 	}
 }
 
-// explain sorts an error into a status and what the visitor reads.
-func (a *App) explain(r *http.Request, err error) (int, templates.Problem) {
+// explain sorts an error into a status and what the visitor reads, and says in a header
+// when it may be tried again.
+func (a *App) explain(w http.ResponseWriter, r *http.Request, err error) (int, templates.Problem) {
 	v := templates.Problem{Reference: referenceOf(r), WayOn: "Go to the start page", WayPath: "/"}
 	var own *problem
 	var ofIdentity *identity.Error
@@ -107,6 +109,9 @@ func (a *App) explain(r *http.Request, err error) (int, templates.Problem) {
 		v.Status = statusOf(string(ofSigning.Kind))
 		v.Title, v.Sentence, v.Signed, v.Who = titleOf(v.Status), ofSigning.Sentence, ofSigning.Signed, ofSigning.Who
 		v.Args = argsOf(err)
+		if ofSigning.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(ofSigning.RetryAfter.Seconds()))))
+		}
 	case errors.As(err, &ofAuth):
 		v.Status, v.Title, v.Sentence = statusOf(string(ofAuth.Kind)), "Signing in did not work", ofAuth.Sentence
 		v.WayOn, v.WayPath = "Sign in again", "/login"

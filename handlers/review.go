@@ -254,7 +254,7 @@ func (a *App) decided(w http.ResponseWriter, r *http.Request, cause error, form,
 	if !errors.As(cause, &domain) || domain.Kind == identity.KindNotFound || domain.Kind == identity.KindInternal {
 		return cause
 	}
-	status, problem := a.explain(r, cause)
+	status, problem := a.explain(w, r, cause)
 	if status >= 500 {
 		a.log.WarnContext(r.Context(), "decision did not go through", "request", problem.Reference, "cause", cause)
 	}

@@ -89,7 +89,7 @@ func (b *Browser) Request(method, path string, body io.Reader, headers ...string
 	r, err := http.NewRequestWithContext(context.Background(), method, path, body)
 	require.NoError(b.Site.T, err)
 	if method != http.MethodGet && method != http.MethodHead {
-		r.Header.Set("Origin", b.Site.URL)
+		r.Header.Set("Origin", r.URL.Scheme+"://"+r.URL.Host)
 		r.Header.Set("Sec-Fetch-Site", "same-origin")
 	}
 	for i := 0; i+1 < len(headers); i += 2 {

@@ -65,6 +65,8 @@ type Site struct {
 	Stop     context.CancelFunc // ends the event streams, as draining does
 	Secrets  []string           // configured ones: keys, client secrets
 	hits     hits
+	signing  signing.Options
+	pages    handlers.Config
 }
 
 // New starts a site; it ends with the test.
@@ -139,7 +141,7 @@ func (s *Site) startServices(o Options, log *slog.Logger) {
 	so := signing.Options{Store: s.DB.Signing(), Remote: client, Credentials: credentials{s.Identity}, Blobs: blobs{blob.NewStore(folder, master)},
 		Now: s.Clock.Now, Log: log, Reserve: -1, Roots: s.Sim.Roots, PortalURL: s.URL}
 	change(o.Signing, &so)
-	s.Signing = signing.NewService(so)
+	s.Signing, s.signing = signing.NewService(so), so
 	s.Secrets = append(s.Secrets, s.Sim.APIKey, s.Sim.ClientSecret, string(masterKey))
 }
 
@@ -151,7 +153,7 @@ func (s *Site) startPages(o Options, log *slog.Logger) {
 		Verify: verifier{s.Sim.Roots}, Health: fine{}, Brand: templates.Brand{Name: "Countersign", Organization: "Example Works", HelpEmail: "help@example.test"},
 		BaseURL: s.URL, Issuer: s.Provider.URL, Hue: 266, Chroma: 0.165, MaxBytes: 1 << 30, MaxVerify: 1 << 20, Now: s.Clock.Now, Logger: log}
 	change(o.Handlers, &hc)
-	s.App = handlers.New(stop, hc)
+	s.App, s.pages = handlers.New(stop, hc), hc
 	var h http.Handler = s.App.Handler()
 	if o.Wrap != nil {
 		h = o.Wrap(h)
@@ -165,6 +167,16 @@ func (s *Site) startPages(o Options, log *slog.Logger) {
 		s.Server.CloseClientConnections()
 		s.Server.Close()
 	})
+}
+
+// Replica serves the same site a second time, over the same database, and answers its address.
+func (s *Site) Replica() string {
+	s.T.Helper()
+	c := s.pages
+	c.Signing = signing.NewService(s.signing)
+	server := httptest.NewTLSServer(handlers.New(context.Background(), c).Handler())
+	s.T.Cleanup(server.Close)
+	return server.URL
 }
 
 // Audited lists the audit log, oldest first.
