@@ -1,7 +1,7 @@
 package handlers
 
 import (
-	"mime"
+	"fmt"
 	"net/http"
 	"path"
 	"strings"
@@ -114,17 +114,27 @@ func (a *App) serve(w http.ResponseWriter, r *http.Request, disposition string) 
 		return err
 	}
 	defer content.Close()
-	if strings.Count(r.Header.Get("Range"), ",") >= 10 {
-		r.Header.Del("Range") // many small ranges cost more than the whole file
+	if ranges := r.Header.Get("Range"); strings.Count(ranges, ",") >= 10 || !strings.HasPrefix(ranges, "bytes=") {
+		r.Header.Del("Range") // many small ranges cost more than the whole file; other units mean nothing here
 	}
 	h := w.Header()
 	h.Set("Content-Type", "application/pdf")
 	h.Set("Content-Disposition", contentDisposition(disposition, fileName(d)))
 	h.Set("Cache-Control", "private, no-store")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	http.ServeContent(w, r, "", d.Since, content)
+	http.ServeContent(neverKept{w}, r, "", d.Since, content)
 	return nil
 }
+
+// neverKept says again what net/http takes away from an answer that refuses a range.
+type neverKept struct{ http.ResponseWriter }
+
+func (w neverKept) WriteHeader(status int) {
+	w.Header().Set("Cache-Control", "private, no-store")
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w neverKept) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // fileName of a download: "name-signed.pdf" once somebody has signed here.
 func fileName(d signing.Document) string {
@@ -151,8 +161,22 @@ func contentDisposition(kind, name string) string {
 	if plain == name {
 		return kind + `; filename="` + name + `"`
 	}
-	encoded := strings.TrimPrefix(mime.FormatMediaType("x", map[string]string{"filename": name}), "x; ")
-	return kind + `; filename="` + plain + `"; ` + encoded
+	return kind + `; filename="` + plain + `"; filename*=UTF-8''` + extValue(name)
+}
+
+// extValue encodes a text as RFC 8187, 3.2.1 says, all but letters and digits and a few signs.
+func extValue(text string) string {
+	var out strings.Builder
+	for i := range len(text) {
+		c := text[i]
+		switch {
+		case c >= '0' && c <= '9', c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', strings.IndexByte("!#$&+-.^_`|~", c) >= 0:
+			out.WriteByte(c)
+		default:
+			fmt.Fprintf(&out, "%%%02X", c)
+		}
+	}
+	return out.String()
 }
 
 func (a *App) erase(w http.ResponseWriter, r *http.Request) error {

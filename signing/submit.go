@@ -173,8 +173,8 @@ func (in *intake) copy(ctx context.Context, w io.Writer, r io.Reader) error {
 	for {
 		// One byte more than may come is enough to know that there is more.
 		want := min(int64(block), in.limit()+1-in.n)
-		n, err := io.ReadFull(r, buf[:want])
-		end := err == io.EOF || err == io.ErrUnexpectedEOF
+		n, err := fill(r, buf[:want])
+		end := err == io.EOF
 		if err != nil && !end {
 			return fail(codeBrokenOff, err)
 		}
@@ -197,6 +197,20 @@ func (in *intake) copy(ctx context.Context, w io.Writer, r io.Reader) error {
 		}
 		return nil
 	}
+}
+
+// fill reads until p is full or r has ended. Unlike io.ReadFull it does not confuse that
+// with r's own io.ErrUnexpectedEOF, by which a body says that its end is missing.
+func fill(r io.Reader, p []byte) (n int, err error) {
+	for n < len(p) && err == nil {
+		var some int
+		some, err = r.Read(p[n:])
+		n += some
+	}
+	if n == len(p) && err == io.EOF {
+		return n, nil
+	}
+	return n, err
 }
 
 func (in *intake) limit() int64 {
