@@ -99,7 +99,12 @@ func (a *App) stream(w http.ResponseWriter, r *http.Request, render part, topics
 // stillIn reports whether the session of a stream lives and its person may still do what
 // they could when it was opened: a stream outlives many requests that would have told.
 func (a *App) stillIn(r *http.Request) bool {
-	_, now, err := a.Auth.Current(r)
+	// Without the request's own context, which remembers the session as it was.
+	ctx, cancel := context.WithTimeout(a.stop, 5*time.Second)
+	defer cancel()
+	rec := recordOf(r)
+	again := r.WithContext(auth.WithClient(ctx, auth.Client{Address: rec.address, Request: rec.reference}))
+	_, now, err := a.Auth.Current(again)
 	return err == nil && now != nil && slices.Equal(now.Roles, personOf(r).Roles)
 }
 
