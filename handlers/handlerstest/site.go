@@ -44,6 +44,8 @@ type Options struct {
 	Handlers func(*handlers.Config)
 	// Wrap stands between the network and the site.
 	Wrap func(http.Handler) http.Handler
+	// Far stands between the network and the simulators.
+	Far func(http.Handler) http.Handler
 }
 
 // Site is a running site and everything around it.
@@ -78,6 +80,9 @@ func New(t testing.TB, o Options) *Site {
 		so.Now, so.PushTimeout = s.Clock.Now, 300*time.Millisecond
 		change(o.Sim, so)
 	})
+	if o.Far != nil {
+		s.Sim.Server.Config.Handler = o.Far(s.Sim.Server.Config.Handler)
+	}
 	s.Server = httptest.NewUnstartedServer(nil)
 	s.Provider = httptest.NewUnstartedServer(nil)
 	s.URL = "https://" + s.Server.Listener.Addr().String()
@@ -106,6 +111,9 @@ func (s *Site) startLogin(o Options, log *slog.Logger) {
 	s.IDP, err = idpsim.New(io)
 	require.NoError(t, err)
 	s.Provider.Config.Handler = s.hits.counting(s.IDP.Handler())
+	if o.Far != nil {
+		s.Provider.Config.Handler = o.Far(s.Provider.Config.Handler)
+	}
 	s.Provider.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
 	s.Provider.StartTLS()
 	t.Cleanup(s.Provider.Close)
