@@ -83,10 +83,7 @@ func (secret) GoString() string { return "[redacted]" }
 // readConfig reports all problems together.
 func readConfig(environ map[string]string) (config, error) {
 	var c config
-	if err := readFiles(environ); err != nil {
-		return c, err
-	}
-	var problems []error
+	problems := readFiles(environ)
 	if err := env.ParseWithOptions(&c, env.Options{Environment: environ}); err != nil {
 		problems = append(problems, err)
 	}
@@ -120,7 +117,7 @@ func readConfig(environ map[string]string) (config, error) {
 }
 
 // readFiles replaces NAME_FILE by the content of the file it names.
-func readFiles(environ map[string]string) error {
+func readFiles(environ map[string]string) (problems []error) {
 	for name, path := range environ {
 		target, ok := strings.CutSuffix(name, "_FILE")
 		if !ok || path == "" || environ[target] != "" || !strings.HasSuffix(target, "KEY") && !strings.HasSuffix(target, "SECRET") && !strings.HasSuffix(target, "URL") {
@@ -128,11 +125,12 @@ func readFiles(environ map[string]string) error {
 		}
 		text, err := os.ReadFile(path)
 		if err != nil {
-			return fmt.Errorf("%s: %w", name, err)
+			problems = append(problems, fmt.Errorf("%s: %w", name, err))
+			continue
 		}
 		environ[target] = strings.TrimSpace(string(text))
 	}
-	return nil
+	return problems
 }
 
 // keys decodes a comma-separated list of base64 keys, newest first.

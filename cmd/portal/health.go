@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -39,7 +40,14 @@ func (p parts) Problems(ctx context.Context) map[string]string {
 func health(ctx context.Context, args []string) error {
 	address := "http://127.0.0.1:8080/readyz"
 	if c, err := readConfig(environment()); err == nil {
-		address = "http://" + c.Listen + "/readyz"
+		host, port, err := net.SplitHostPort(c.Listen)
+		if err != nil {
+			return fmt.Errorf("LISTEN: %w", err)
+		}
+		if host == "" { // every address, and so this one
+			host = "127.0.0.1"
+		}
+		address = "http://" + net.JoinHostPort(host, port) + "/readyz"
 	}
 	if len(args) > 0 {
 		address = args[0]
