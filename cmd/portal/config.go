@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
@@ -84,9 +85,7 @@ func (secret) GoString() string { return "[redacted]" }
 func readConfig(environ map[string]string) (config, error) {
 	var c config
 	problems := readFiles(environ)
-	if err := env.ParseWithOptions(&c, env.Options{Environment: environ}); err != nil {
-		problems = append(problems, err)
-	}
+	problems = append(problems, named(env.ParseWithOptions(&c, env.Options{Environment: environ}))...)
 	for name, u := range map[string]string{"BASE_URL": c.BaseURL, "OIDC_ISSUER": c.Issuer, "DTM_URL": c.DTMURL} {
 		if p, err := url.Parse(u); u != "" && (err != nil || p.Host == "" || p.Scheme != "http" && p.Scheme != "https") {
 			problems = append(problems, fmt.Errorf("%s must be an http or https address", name))
@@ -114,6 +113,28 @@ func readConfig(environ map[string]string) (config, error) {
 		problems = append(problems, errors.New("MAILBOX_URL and DEMO_MAIL_URL are for the simulator on this machine only"))
 	}
 	return c, errors.Join(problems...)
+}
+
+// named tells problems by the variable, where the library tells the field of the struct.
+func named(err error) (problems []error) {
+	var all env.AggregateError
+	switch {
+	case err == nil:
+		return nil
+	case !errors.As(err, &all):
+		return []error{err}
+	}
+	for _, err := range all.Errors {
+		var p env.ParseError
+		if errors.As(err, &p) {
+			if field, ok := reflect.TypeFor[config]().FieldByName(p.Name); ok {
+				name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
+				err = fmt.Errorf("%s: %w", name, p.Err)
+			}
+		}
+		problems = append(problems, err)
+	}
+	return problems
 }
 
 // readFiles replaces NAME_FILE by the content of the file it names.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // the image has no list of time zones, and TZ may name one
 )
 
 const usage = `portal <command>

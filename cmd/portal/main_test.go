@@ -102,7 +102,7 @@ func TestAllProblemsOfTheConfigurationAreToldTogether(t *testing.T) {
 		"MAX_UPLOAD", "much", "SESSION_IDLE", "soon", "DTM_API_KEY", "", "DTM_ACCOUNT_ID", "", "DTM_CLIENT_SECRET", "",
 		"DTM_API_KEY_FILE", "missing.key", "MAILBOX_URL", "http://mail.example.test"), "serve")
 	require.Equal(t, 1, code)
-	for _, name := range []string{"BASE_URL", "OIDC_ISSUER", "DTM_URL", "MASTER_KEY", "COOKIE_KEY", "TRUSTED_PROXIES", "BRAND_CHROMA", "MaxUpload", "IdleTime",
+	for _, name := range []string{"BASE_URL", "OIDC_ISSUER", "DTM_URL", "MASTER_KEY", "COOKIE_KEY", "TRUSTED_PROXIES", "BRAND_CHROMA", "MAX_UPLOAD: ", "SESSION_IDLE: ",
 		"DTM_API_KEY_FILE", "DTM_ACCOUNT_ID", "DTM_CLIENT_SECRET", "MAILBOX_URL"} {
 		require.Contains(t, out, name)
 	}
