@@ -54,7 +54,7 @@ func auditFilter(r *http.Request) (audit.Filter, templates.AuditForm) {
 	q := r.URL.Query()
 	form := templates.AuditForm{Kind: cut(q.Get("kind"), 40), Outcome: cut(q.Get("outcome"), 20), From: cut(q.Get("from"), 10), To: cut(q.Get("to"), 10),
 		Text: cut(strings.TrimSpace(q.Get("q")), 100), Errors: map[string]string{}}
-	f := audit.Filter{Object: form.Kind, Outcome: audit.Outcome(form.Outcome), Subject: form.Text, After: cut(q.Get("after"), 200), Limit: 50}
+	f := audit.Filter{Object: form.Kind, Outcome: audit.Outcome(form.Outcome), Subject: form.Text, After: cursorOf(r), Limit: 50}
 	f.From = day(form.From, "from", form.Errors)
 	if f.To = day(form.To, "to", form.Errors); !f.To.IsZero() {
 		f.To = f.To.AddDate(0, 0, 1) // the day named is included

@@ -66,7 +66,7 @@ func (a *App) credentials(r *http.Request) (templates.Credentials, error) {
 		view.Filter = "all"
 	}
 	view.Text = cut(strings.TrimSpace(r.URL.Query().Get("q")), 200)
-	rows, next, err := a.Identity.Credentials(ctx, actor, identity.CredentialQuery{States: states, Text: view.Text, After: cut(r.URL.Query().Get("after"), 200), Limit: 50})
+	rows, next, err := a.Identity.Credentials(ctx, actor, identity.CredentialQuery{States: states, Text: view.Text, After: cursorOf(r), Limit: 50})
 	if err != nil {
 		return view, err
 	}

@@ -30,7 +30,7 @@ func (a *App) showDocuments(w http.ResponseWriter, r *http.Request) error {
 func (a *App) documents(r *http.Request) (templates.Documents, error) {
 	ctx, actor := r.Context(), actorOf(r)
 	view := templates.Documents{Page: a.pageFor(r, "Documents", "documents"), Upload: a.uploadLimits(), Filter: "all"}
-	q := signing.DocumentQuery{Text: cut(r.URL.Query().Get("q"), 200), After: cut(r.URL.Query().Get("after"), 200), Limit: 50}
+	q := signing.DocumentQuery{Text: cut(r.URL.Query().Get("q"), 200), After: cursorOf(r), Limit: 50}
 	view.Text = q.Text
 	yes, no := true, false
 	switch show := r.URL.Query().Get("show"); show {

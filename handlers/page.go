@@ -4,8 +4,10 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"countersign/auth"
 	"countersign/identity"
@@ -111,6 +113,17 @@ func cut(s string, n int) string {
 		return s[:n]
 	}
 	return s
+}
+
+// cursorOf is the place in a list that a page asks for: milliseconds, an underscore and an
+// id. Anything else is the beginning of the list.
+func cursorOf(r *http.Request) string {
+	after := r.URL.Query().Get("after")
+	at, id, _ := strings.Cut(after, "_")
+	if _, err := strconv.ParseInt(at, 10, 64); err != nil || id == "" || len(after) > 200 || !utf8.ValidString(after) {
+		return ""
+	}
+	return after
 }
 
 // older makes the path of the next page of a list: the same filter, another cursor.

@@ -63,7 +63,7 @@ func (a *App) review(r *http.Request) (templates.Review, error) {
 	if states == nil {
 		view.Filter, states = "all", all
 	}
-	rows, next, err := a.queueRows(r, identity.QueueQuery{States: states, Standard: view.Standard, After: cut(r.URL.Query().Get("after"), 200), Limit: 50})
+	rows, next, err := a.queueRows(r, identity.QueueQuery{States: states, Standard: view.Standard, After: cursorOf(r), Limit: 50})
 	view.Rows, view.Older = rows, older(r, next)
 	return view, err
 }

@@ -201,10 +201,11 @@ func (s *Service) decide(ctx context.Context, a people.Actor, id ValidationID, d
 	return err
 }
 
-// forget takes back a reason that came to nothing.
+// forget takes back a reason that came to nothing, unless somebody has written since: their
+// reason may be on its way.
 func (s *Service) forget(ctx context.Context, v Validation) {
 	now, err := s.store.Validation(ctx, v.ID)
-	if err != nil || now.State != v.State || now.Reason != v.Reason {
+	if err != nil || now.Version != v.Version {
 		return
 	}
 	now.Reason, now.Note, now.DecidedBy = "", "", ""
@@ -234,7 +235,11 @@ func (s *Service) ask(ctx context.Context, a people.Actor, v, to Validation, e a
 			return explained
 		}
 		if explained.Code == codeRefused { // most often because it has moved at DTM
-			if seen, err := s.look(ctx, v); err == nil && seen.State != v.State {
+			seen, err := s.look(ctx, v)
+			if errors.Is(err, ErrConflict) { // somebody has written meanwhile
+				seen, err = s.store.Validation(ctx, v.ID)
+			}
+			if err == nil && seen.State != v.State {
 				return fail(codeChanged, explained)
 			}
 		}
@@ -242,14 +247,36 @@ func (s *Service) ask(ctx context.Context, a people.Actor, v, to Validation, e a
 	}
 	_, err := s.record(ctx, v.State, to, done(e, a))
 	if errors.Is(err, ErrConflict) { // a look was quicker, or another command: DTM has the last word
-		current, err := s.store.Validation(ctx, v.ID)
-		if err != nil || current.State == to.State {
-			return ofStore(err)
-		}
-		if current, err = s.look(ctx, current); err == nil && current.State == to.State {
-			return nil
-		}
-		return fail(codeChanged, err)
+		return s.afterAll(ctx, a, v.ID, to, e)
 	}
 	return ofStore(err)
+}
+
+// afterAll is for a call that DTM took while the row moved on without it. When the check
+// is at DTM where the call has put it, who decided and why is written beside it.
+func (s *Service) afterAll(ctx context.Context, a people.Actor, id ValidationID, to Validation, e audit.Entry) error {
+	err := ErrConflict
+	for try := 0; try < 10 && errors.Is(err, ErrConflict); try++ { // each time somebody else got on
+		var current Validation
+		if current, err = s.store.Validation(ctx, id); err != nil {
+			return ofStore(err)
+		}
+		if current.State != to.State {
+			if current, err = s.look(ctx, current); err != nil {
+				continue
+			}
+			if current.State != to.State {
+				return fail(codeChanged, nil)
+			}
+		}
+		if to.DecidedBy == "" || current.DecidedBy != "" {
+			return nil
+		}
+		current.Reason, current.Note, current.DecidedBy = to.Reason, to.Note, to.DecidedBy
+		_, err = s.record(ctx, current.State, current, done(e, a))
+	}
+	if err != nil {
+		return fail(codeChanged, err)
+	}
+	return nil
 }
