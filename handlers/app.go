@@ -61,6 +61,7 @@ type Config struct {
 	MaxVerify   int64                        // of a file on the public page
 	Trusted     []string                     // prefixes (CIDR) of proxies whose X-Forwarded-For counts
 	Usual       map[identity.Standard]string // how long a check usually takes
+	Pace        time.Duration                // in which 120 KiB of a body have to come; 0: 30 s
 
 	DemoMail  string // address of the simulator's mailbox; empty outside the demo
 	DemoPhone string

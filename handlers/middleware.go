@@ -189,6 +189,7 @@ func (a *App) guard(route Route) http.Handler {
 		if person != nil {
 			recordOf(r).person = person.ID
 		}
+		a.pace(w, r)
 		if route.Who != Anyone {
 			if person == nil {
 				if r.Method == http.MethodGet && !route.Passive {

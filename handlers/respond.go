@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"math"
 	"net/http"
+	"os"
 	"strconv"
 	"strings"
 
@@ -117,6 +118,8 @@ func (a *App) explain(w http.ResponseWriter, r *http.Request, err error) (int, t
 		v.WayOn, v.WayPath = "Sign in again", "/login"
 	case errors.As(err, &tooLarge):
 		v.Status, v.Title, v.Sentence = http.StatusRequestEntityTooLarge, "That is too large", "The request is larger than this page takes. Nothing was changed."
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		v.Status, v.Title, v.Sentence = http.StatusRequestTimeout, "That came too slowly", "The request did not arrive in time. Nothing was changed."
 	default:
 		v.Status, v.Title, v.Sentence = http.StatusInternalServerError, "Something went wrong here", "It is not your fault. What you did before this page is kept. An admin can find the cause with the reference."
 	}
