@@ -1,7 +1,6 @@
 package handlers
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"time"
@@ -22,7 +21,8 @@ type paced struct {
 	n       int
 }
 
-// pace also bounds how long net/http reads what a handler has left unread.
+// pace also bounds how long net/http reads what a handler has left unread. At the end of a
+// body net/http lifts the deadline: what is done with it may take its time.
 func (a *App) pace(w http.ResponseWriter, r *http.Request) {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return
@@ -45,9 +45,5 @@ func (p *paced) Read(b []byte) (int, error) {
 	}
 	n, err := p.ReadCloser.Read(b)
 	p.n += n
-	if errors.Is(err, io.EOF) {
-		// All is here: what the handler does with it may take its time.
-		_ = p.control.SetReadDeadline(time.Time{})
-	}
 	return n, err
 }

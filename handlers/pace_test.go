@@ -114,5 +114,7 @@ func TestWorkAfterTheBodyMayTakeItsTime(t *testing.T) {
 	require.Equal(t, "released", string(signatures[0].State))
 	w.Sim.Trouble(dtmsim.Fault{Path: "audit-log", Delay: dtmsim.Duration(300 * time.Millisecond)})
 	require.Equal(t, http.StatusOK, w.dora.Get("/audit/dtm").StatusCode)
+	w.Sim.Trouble(dtmsim.Fault{Path: "credentials/info", Delay: dtmsim.Duration(400 * time.Millisecond)})
+	w.ada.Begin(w.fresh("slow service.pdf"), w.credential.ID)
 	require.Equal(t, http.StatusSeeOther, w.ada.Do("POST", "/logout", strings.NewReader("")).StatusCode)
 }
