@@ -101,6 +101,12 @@ func Open(ctx context.Context, c Config) (*DB, error) {
 // UseQueue sets where the jobs of a Change go. Call it once, before serving.
 func (d *DB) UseQueue(q Enqueuer) { d.queue = q }
 
+// Handle is the write handle without sqlx, for the job queue.
+func (d *DB) Handle() *sql.DB { return d.Write.DB }
+
+// DialectName is the dialect as a word, for the job queue.
+func (d *DB) DialectName() string { return string(d.Dialect) }
+
 // Close stops listening and closes the handles.
 func (d *DB) Close() error {
 	if d.listen != nil {

@@ -25,12 +25,19 @@ import (
 // nth try, so the last of 12 is about eleven hours after the first.
 const maxTries = 12
 
+// Database is what the queue lives in; *db.DB is one.
+type Database interface {
+	Handle() *sql.DB     // for writing; SQLite: of one connection
+	DialectName() string // "sqlite" or "postgres"
+	URL() string         // PostgreSQL: the address, for a connection of the queue's own
+}
+
 // Queue inserts jobs and works none.
 type Queue struct{ client *river.Client[*sql.Tx] }
 
-// NewQueue makes a queue on the write handle; dialect is "sqlite" or "postgres".
-func NewQueue(handle *sql.DB, dialect string) (*Queue, error) {
-	d, err := driver(handle, dialect)
+// NewQueue makes a queue in the database.
+func NewQueue(database Database) (*Queue, error) {
+	d, err := driver(database)
 	if err != nil {
 		return nil, err
 	}
@@ -57,12 +64,13 @@ func (q *Queue) Enqueue(ctx context.Context, tx *sql.Tx, job any, at time.Time) 
 	return nil
 }
 
-func driver(handle *sql.DB, dialect string) (riverdriver.Driver[*sql.Tx], error) {
-	switch dialect {
+func driver(database Database) (riverdriver.Driver[*sql.Tx], error) {
+	switch name := database.DialectName(); name {
 	case "sqlite":
-		return riversqlite.New(handle), nil
+		return riversqlite.New(database.Handle()), nil
 	case "postgres":
-		return riverdatabasesql.New(handle), nil
+		return riverdatabasesql.New(database.Handle()), nil
+	default:
+		return nil, fmt.Errorf("no job queue for the database %q", name)
 	}
-	return nil, fmt.Errorf("no job queue for the database %q", dialect)
 }

@@ -50,7 +50,7 @@ func open(t testing.TB, address string, change []func(*db.Config)) *db.DB {
 	}
 	d, err := db.Open(context.Background(), c)
 	require.NoError(t, err, "open the database")
-	q, err := jobs.NewQueue(d.Write.DB, string(d.Dialect))
+	q, err := jobs.NewQueue(d)
 	require.NoError(t, err, "open the queue")
 	d.UseQueue(q)
 	t.Cleanup(func() { require.NoError(t, d.Close()) })
