@@ -87,6 +87,7 @@ var flashes = map[string]flash{
 const flashCookie = "countersign-flash"
 
 func (a *App) setFlash(w http.ResponseWriter, name string) {
+	//nolint:gosec // Secure where the site is
 	http.SetCookie(w, &http.Cookie{Name: flashCookie, Value: name, Path: "/", MaxAge: 60, HttpOnly: true,
 		SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(a.BaseURL, "https://")})
 }
@@ -100,6 +101,7 @@ func flashOf(r *http.Request) string {
 
 func (a *App) clearFlash(w http.ResponseWriter, r *http.Request) {
 	if flashOf(r) != "" {
+		//nolint:gosec // as above
 		http.SetCookie(w, &http.Cookie{Name: flashCookie, Path: "/", MaxAge: -1, HttpOnly: true,
 			SameSite: http.SameSiteLaxMode, Secure: strings.HasPrefix(a.BaseURL, "https://")})
 	}

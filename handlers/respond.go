@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 
 	"github.com/a-h/templ"
 
@@ -58,7 +57,7 @@ func (a *App) redirect(w http.ResponseWriter, r *http.Request, to, flash string)
 		a.setFlash(w, flash)
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // auth.ReturnTo, the provider, or a path of ours
 	return nil
 }
 
@@ -169,9 +168,4 @@ func titleOf(status int) string {
 		return "DigiCert did not answer as it should"
 	}
 	return "Something went wrong here"
-}
-
-// wantsJSON reports whether the upload script asks.
-func wantsJSON(r *http.Request) bool {
-	return strings.Contains(r.Header.Get("Accept"), "application/json")
 }

@@ -1,10 +1,8 @@
 package handlers_test
 
 import (
-	"bytes"
 	"context"
 	"net/http"
-	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -124,11 +122,4 @@ var reference = regexp.MustCompile(`[A-Z]{2}-\d{4}-\d{2}`)
 // alike takes out of a page what differs between any two requests.
 func alike(body, id string) string {
 	return strings.ReplaceAll(reference.ReplaceAllString(body, "REFERENCE"), id, "ID")
-}
-
-func read(t *testing.T, path string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(path)
-	require.NoError(t, err)
-	return bytes.TrimSpace(b)
 }

@@ -162,7 +162,7 @@ func (s *Site) startPages(o Options, log *slog.Logger) {
 		BaseURL: s.URL, Issuer: s.Provider.URL, Hue: 266, Chroma: 0.165, MaxBytes: 1 << 30, MaxVerify: 1 << 20, Now: s.Clock.Now, Logger: log}
 	change(o.Handlers, &hc)
 	s.App, s.pages = handlers.New(stop, hc), hc
-	var h http.Handler = s.App.Handler()
+	h := s.App.Handler()
 	if o.Wrap != nil {
 		h = o.Wrap(h)
 	}
