@@ -2,6 +2,7 @@ package db_test
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -319,4 +320,9 @@ func atOnce(n int, f func(i int) error) map[string]int {
 		}
 	}
 	return out
+}
+
+func sorted(s []string) []string {
+	slices.Sort(s)
+	return s
 }

@@ -131,11 +131,13 @@ func claim[R any](ctx context.Context, d *DB, t table[R], now, next time.Time, n
 	if d.Dialect == Postgres {
 		skip = " FOR UPDATE SKIP LOCKED"
 	}
-	statement := "UPDATE " + t.name + " SET look_at = ? WHERE id IN (SELECT id FROM " + t.name +
-		" WHERE look_at > 0 AND look_at <= ? ORDER BY look_at LIMIT ?" + skip + ") RETURNING " + t.columns
+	// Materialized: a planner that ran the SELECT again for each row would claim more than n.
+	statement := "WITH due AS MATERIALIZED (SELECT id FROM " + t.name +
+		" WHERE look_at > 0 AND look_at <= ? ORDER BY look_at LIMIT ?" + skip + ") UPDATE " + t.name +
+		" SET look_at = ? WHERE id IN (SELECT id FROM due) RETURNING " + t.columns
 	var rows []R
 	err := d.InTx(ctx, func(tx *sqlx.Tx) error {
-		return tx.SelectContext(ctx, &rows, tx.Rebind(statement), ms(next), ms(now), limit(n))
+		return tx.SelectContext(ctx, &rows, tx.Rebind(statement), ms(now), limit(n), ms(next))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim %s: %w", t.name, err)

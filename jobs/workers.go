@@ -8,7 +8,10 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/riverqueue/river"
+	"github.com/riverqueue/river/riverdriver"
+	"github.com/riverqueue/river/riverdriver/riverdatabasesql"
 	"github.com/riverqueue/river/rivertype"
 
 	"countersign/identity"
@@ -67,6 +70,7 @@ type Config struct {
 type Workers struct {
 	client *river.Client[*sql.Tx]
 	cancel context.CancelFunc
+	hear   *pgxpool.Pool // PostgreSQL: what the queue listens on
 }
 
 // The periodic jobs that belong to no domain.
@@ -100,11 +104,15 @@ func add[T river.JobArgs](to *river.Workers, run func(ctx context.Context, args 
 	river.AddWorker(to, work[T]{run: run})
 }
 
-// counted makes a job of work that answers how much it did.
-func counted[T river.JobArgs](do func(ctx context.Context) (int, error)) func(context.Context, T) error {
-	return func(ctx context.Context, _ T) error {
-		_, err := do(ctx)
-		return err
+// looking makes a job of work that looks for what is to be done. A look that failed is
+// logged and done with, for the next one comes by itself; kept as a failure, it would
+// leave a row every few seconds while the far side is away.
+func looking[T river.JobArgs](log *slog.Logger, look func(ctx context.Context) (int, error)) func(context.Context, T) error {
+	return func(ctx context.Context, args T) error {
+		if _, err := look(ctx); err != nil && ctx.Err() == nil {
+			log.WarnContext(ctx, "job failed", "kind", args.Kind(), "cause", err)
+		}
+		return nil
 	}
 }
 
@@ -121,10 +129,10 @@ func New(c Config) (*Workers, error) {
 	add(kinds, func(ctx context.Context, j identity.ReconcileValidation) error {
 		return c.Identity.Reconcile(ctx, j.Validation)
 	})
-	add(kinds, counted[signing.LookAgain](c.Signing.LookAgain))
-	add(kinds, counted[identity.LookAgain](c.Identity.LookAgain))
-	add(kinds, counted[DeliverMail](c.Mail.Deliver))
-	add(kinds, counted[NumberAudit](c.Tree.Number))
+	add(kinds, looking[signing.LookAgain](c.Log, c.Signing.LookAgain))
+	add(kinds, looking[identity.LookAgain](c.Log, c.Identity.LookAgain))
+	add(kinds, looking[DeliverMail](c.Log, c.Mail.Deliver))
+	add(kinds, looking[NumberAudit](c.Log, c.Tree.Number))
 	periodic := []*river.PeriodicJob{
 		every(orElse(c.LookEvery, 2*time.Second), signing.LookAgain{}),
 		every(orElse(c.LookEvery, 2*time.Second), identity.LookAgain{}),
@@ -132,10 +140,10 @@ func New(c Config) (*Workers, error) {
 		every(orElse(c.NumberEvery, 5*time.Second), NumberAudit{}),
 	}
 	if c.Sweep != nil {
-		add(kinds, counted[SweepEnded](c.Sweep.Sweep))
+		add(kinds, looking[SweepEnded](c.Log, c.Sweep.Sweep))
 		periodic = append(periodic, every(10*time.Minute, SweepEnded{}))
 	}
-	d, err := driver(c.DB)
+	d, hear, err := hearing(c.DB)
 	if err != nil {
 		return nil, err
 	}
@@ -152,9 +160,31 @@ func New(c Config) (*Workers, error) {
 		CompletedJobRetentionPeriod: 10 * time.Minute,
 	})
 	if err != nil {
+		if hear != nil {
+			hear.Close()
+		}
 		return nil, fmt.Errorf("make the workers: %w", err)
 	}
-	return &Workers{client: client}, nil
+	return &Workers{client: client, hear: hear}, nil
+}
+
+// hearing is the driver with, on PostgreSQL, a connection of its own on which it hears of
+// new jobs at once. On SQLite it polls.
+func hearing(database Database) (riverdriver.Driver[*sql.Tx], *pgxpool.Pool, error) {
+	if database.DialectName() != "postgres" {
+		d, err := driver(database)
+		return d, nil, err
+	}
+	c, err := pgxpool.ParseConfig(database.URL())
+	if err != nil {
+		return nil, nil, fmt.Errorf("read the database address: %w", err)
+	}
+	c.MinConns, c.MaxConns = 0, 1
+	pool, err := pgxpool.NewWithConfig(context.Background(), c)
+	if err != nil {
+		return nil, nil, fmt.Errorf("open the queue's connection: %w", err)
+	}
+	return riverdatabasesql.NewWithPgxListener(database.Handle(), pool), pool, nil
 }
 
 func orElse(d, otherwise time.Duration) time.Duration {
@@ -190,6 +220,9 @@ func (w *Workers) Stop(ctx context.Context) error {
 		err = w.client.StopAndCancel(ctx)
 	}
 	w.cancel()
+	if w.hear != nil {
+		w.hear.Close()
+	}
 	return err
 }
 

@@ -271,3 +271,6 @@ CREATE TABLE outbox (
     trouble    TEXT    NOT NULL DEFAULT ''
 );
 CREATE INDEX outbox_due ON outbox (due_at) WHERE sent_at = 0 AND failed_at = 0;
+CREATE INDEX outbox_dead ON outbox (failed_at) WHERE failed_at > 0 AND sent_at = 0;
+-- What may be emptied once it is old.
+CREATE INDEX outbox_told ON outbox (created_at) WHERE recipient <> '';
