@@ -25,16 +25,18 @@ setup:
 	cd web && npm ci --no-audit --no-fund
 	cd e2e && npm ci --no-audit --no-fund
 
-# Templates and browser assets; both are committed, so `go build` needs neither tool.
+# Templates, browser assets and the reference of the configuration; all are committed, so
+# `go build` needs no tool.
 generate:
 	$(GO_TOOL) templ fmt web/templates
 	$(GO_TOOL) templ generate -path web/templates
 	cd web && node build.mjs
+	go run ./cmd/portal config -markdown > docs/configuration.md
 
 # What was generated is what is committed.
 fresh: generate
-	@git diff --exit-code --stat -- web || { echo "generated files are not fresh: run make generate and commit"; exit 1; }
-	@test -z "$$(git status --porcelain -- web/static web/templates)" || { git status --porcelain -- web; echo "generated files are not committed"; exit 1; }
+	@git diff --exit-code --stat -- web docs/configuration.md || { echo "generated files are not fresh: run make generate and commit"; exit 1; }
+	@test -z "$$(git status --porcelain -- web/static web/templates docs/configuration.md)" || { git status --porcelain -- web docs; echo "generated files are not committed"; exit 1; }
 
 vet:
 	go vet ./...

@@ -1,173 +1,132 @@
 package main
 
 import (
-	"encoding/base64"
-	"errors"
-	"fmt"
 	"net/netip"
 	"net/url"
-	"os"
-	"reflect"
 	"strings"
 	"time"
-
-	"github.com/caarlos0/env/v11"
 
 	"countersign/people"
 )
 
-// config is all configuration. Every variable may also be given as NAME_FILE with the
-// path of a file that holds the value, which is the way for secrets.
+// config is all configuration, one field for each variable of the environment. Its tags are
+// the reference: docs/configuration.md and `portal config` are made from them. A group
+// begins at the field that names it.
 type config struct {
-	Listen       string        `env:"LISTEN" envDefault:"127.0.0.1:8080"`
-	BaseURL      string        `env:"BASE_URL,required"`                                    // as browsers see the site, without a path
-	DatabaseURL  string        `env:"DATABASE_URL" envDefault:"sqlite:data/countersign.db"` // sqlite:PATH or postgres://…
-	BlobDir      string        `env:"BLOB_DIR" envDefault:"data/blobs"`
-	MasterKey    secret        `env:"MASTER_KEY,required"` // 32 bytes, base64; older keys may follow, separated by commas
-	CookieKey    secret        `env:"COOKIE_KEY,required"` // 32 bytes or more, base64; older keys may follow
-	CookieSuffix string        `env:"COOKIE_SUFFIX"`       // to run two sites on one host
-	Proxies      []string      `env:"TRUSTED_PROXIES"`     // prefixes whose X-Forwarded-For counts
-	DrainTime    time.Duration `env:"DRAIN_TIME" envDefault:"30s"`
-	LogLevel     string        `env:"LOG_LEVEL" envDefault:"info"`
+	Listen        string        `group:"Site" env:"LISTEN" envDefault:"127.0.0.1:8080" help:"Address and port the site listens on, over plain HTTP: TLS ends in front of it."`
+	BaseURL       string        `env:"BASE_URL,required" help:"Address of the site as browsers see it: scheme and host, no path. With https, cookies are Secure and browsers are told to stay on TLS."`
+	Proxies       []string      `env:"TRUSTED_PROXIES" help:"Prefixes, such as 10.0.0.0/8, of the proxies whose X-Forwarded-For counts."`
+	CookieKey     secret        `env:"COOKIE_KEY,required" help:"Signs cookies: 32 to 64 random bytes in base64. Older keys may follow; the first signs, all are accepted."`
+	CookieSuffix  string        `env:"COOKIE_SUFFIX" help:"Ends the names of the cookies, so that two sites on one host do not share them: letters and digits."`
+	DrainTime     time.Duration `env:"DRAIN_TIME" envDefault:"30s" help:"How long running requests and jobs may take to end when the program is asked to stop."`
+	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info" help:"Least level of the log: debug, info, warn or error."`
+	MetricsListen string        `env:"METRICS_LISTEN" help:"Address and port where Prometheus reads /metrics. Nothing there asks who reads, so keep it inside. Empty: off."`
 
-	Organization string  `env:"ORGANIZATION" envDefault:"your organisation"`
-	BrandName    string  `env:"BRAND_NAME" envDefault:"Countersign"`
-	BrandHue     float64 `env:"BRAND_HUE" envDefault:"266"`
-	BrandChroma  float64 `env:"BRAND_CHROMA" envDefault:"0.165"`
-	HelpEmail    string  `env:"HELP_EMAIL"`
+	Organization string  `group:"Look" env:"ORGANIZATION" envDefault:"your organisation" help:"Name of the organisation, as pages and mails say it."`
+	BrandName    string  `env:"BRAND_NAME" envDefault:"Countersign" help:"Name of the site."`
+	BrandHue     float64 `env:"BRAND_HUE" envDefault:"266" unit:"degrees" help:"Hue of the site's colour in OKLCH, 0 to 360."`
+	BrandChroma  float64 `env:"BRAND_CHROMA" envDefault:"0.165" help:"Strength of the site's colour in OKLCH, 0 to 0.2."`
+	HelpEmail    string  `env:"HELP_EMAIL" help:"Where people can ask for help."`
 
-	Issuer       string        `env:"OIDC_ISSUER,required"`
-	ClientID     string        `env:"OIDC_CLIENT_ID,required"`
-	ClientSecret secret        `env:"OIDC_CLIENT_SECRET"`
-	RoleClaim    string        `env:"OIDC_ROLE_CLAIM" envDefault:"roles"` // path with dots, e.g. realm_access.roles
-	SignerRole   []string      `env:"OIDC_SIGNER_ROLES" envDefault:"signer"`
-	AdminRole    []string      `env:"OIDC_ADMIN_ROLES" envDefault:"admin"`
-	AuditorRole  []string      `env:"OIDC_AUDITOR_ROLES" envDefault:"auditor"`
-	Scopes       []string      `env:"OIDC_SCOPES" envDefault:"openid,profile,email,phone"`
-	IdleTime     time.Duration `env:"SESSION_IDLE" envDefault:"15m"`
-	SessionTime  time.Duration `env:"SESSION_ABSOLUTE" envDefault:"8h"`
+	DatabaseURL   address `group:"Storage" env:"DATABASE_URL" envDefault:"sqlite:data/countersign.db" help:"Where rows are kept: sqlite:PATH, or postgres://user:password@host/name?sslmode=verify-full."`
+	DatabaseConns int     `env:"DATABASE_CONNECTIONS" envDefault:"0" help:"Connections of one process. 0: 16 on PostgreSQL, 4 readers on SQLite."`
+	BlobDir       string  `env:"BLOB_DIR" envDefault:"data/blobs" help:"Folder of the encrypted documents."`
+	MasterKey     secret  `env:"MASTER_KEY,required" help:"Wraps the keys of all documents: 32 random bytes in base64. Older keys may follow; the first wraps, all unwrap. Without it every document is lost."`
 
-	DTMURL          string `env:"DTM_URL,required"` // https://HOST, without /documentmanager
-	DTMKey          secret `env:"DTM_API_KEY,required"`
-	DTMClientID     string `env:"DTM_CLIENT_ID,required"`
-	DTMClientSecret secret `env:"DTM_CLIENT_SECRET,required"`
-	DTMAccount      string `env:"DTM_ACCOUNT_ID,required"`
-	DTMOrganization string `env:"DTM_ORGANIZATION_ID"`
-	DTMBasic        string `env:"DTM_PROFILE_BASIC" envDefault:"vp-basic"`       // validation profile
-	DTMAdvanced     string `env:"DTM_PROFILE_ADVANCED" envDefault:"vp-advanced"` // validation profile
-	DTMSuspend      bool   `env:"DTM_CAN_SUSPEND"`                               // the service has the two assumed calls
+	Issuer       string        `group:"Signing in" env:"OIDC_ISSUER,required" help:"Issuer of the OpenID provider, exactly as its discovery document says it."`
+	ClientID     string        `env:"OIDC_CLIENT_ID,required" help:"Client id of this site at the provider. Its redirect address is BASE_URL/auth/callback, after signing out BASE_URL/signed-out."`
+	ClientSecret secret        `env:"OIDC_CLIENT_SECRET" help:"Client secret; empty for a public client, which PKCE protects alone."`
+	Scopes       []string      `env:"OIDC_SCOPES" envDefault:"openid,profile,email,phone" help:"Scopes asked for; openid must be among them."`
+	RoleClaim    string        `env:"OIDC_ROLE_CLAIM" envDefault:"roles" help:"Claim with a person's roles; dots lead into it, as in realm_access.roles."`
+	SignerRole   []string      `env:"OIDC_SIGNER_ROLES" envDefault:"signer" help:"Values of the claim that make a person a signer."`
+	AdminRole    []string      `env:"OIDC_ADMIN_ROLES" envDefault:"admin" help:"Values that make an admin, who decides about identity checks."`
+	AuditorRole  []string      `env:"OIDC_AUDITOR_ROLES" envDefault:"auditor" help:"Values that make an auditor, who reads the log."`
+	IdleTime     time.Duration `env:"SESSION_IDLE" envDefault:"15m" help:"A session ends after this long without a page."`
+	SessionTime  time.Duration `env:"SESSION_ABSOLUTE" envDefault:"8h" help:"A session ends after this long in any case."`
 
-	Roots         string        `env:"TRUST_ROOTS"`                        // PEM file of the roots that verifying trusts
-	MaxUpload     int64         `env:"MAX_UPLOAD" envDefault:"1073741824"` // bytes
-	MaxVerify     int64         `env:"MAX_VERIFY" envDefault:"104857600"`  // bytes
-	QuotaBytes    int64         `env:"QUOTA_BYTES" envDefault:"10737418240"`
-	QuotaFiles    int           `env:"QUOTA_FILES" envDefault:"1000"`
-	ApprovalHold  time.Duration `env:"APPROVAL_HOLD" envDefault:"5m"` // how long an approval can be undone
-	LookEvery     time.Duration `env:"LOOK_EVERY" envDefault:"2s"`
-	UsualBasic    string        `env:"USUAL_BASIC" envDefault:"a few minutes"`
-	UsualAdvanced string        `env:"USUAL_ADVANCED" envDefault:"a few hours"`
+	DTMURL          string        `group:"Document Trust Manager" env:"DTM_URL,required" help:"Address of DigiCert ONE, such as https://one.digicert.com, without /documentmanager."`
+	DTMPlain        bool          `env:"DTM_PLAIN_HTTP" envDefault:"false" help:"Allow DTM_URL and MAILBOX_URL to be http on another machine. Only for a simulator: keys and codes would be readable on the way."`
+	DTMKey          secret        `env:"DTM_API_KEY,required" help:"API key of the service user that keeps users, validations and credentials."`
+	DTMClientID     string        `env:"DTM_CLIENT_ID,required" help:"OAuth 2.0 client for signing through the CSC API."`
+	DTMClientSecret secret        `env:"DTM_CLIENT_SECRET,required" help:"Secret of that client."`
+	DTMAccount      string        `env:"DTM_ACCOUNT_ID,required" help:"Account that new users belong to."`
+	DTMOrganization string        `env:"DTM_ORGANIZATION_ID" help:"Organisation that new validations belong to."`
+	DTMBasic        string        `env:"DTM_PROFILE_BASIC" envDefault:"vp-basic" help:"Validation profile of the basic identity check."`
+	DTMAdvanced     string        `env:"DTM_PROFILE_ADVANCED" envDefault:"vp-advanced" help:"Validation profile of the advanced identity check."`
+	DTMSuspend      bool          `env:"DTM_CAN_SUSPEND" envDefault:"false" help:"The service has the calls that suspend and resume a credential, which DigiCert does not document."`
+	DTMCall         time.Duration `env:"DTM_CALL_TIMEOUT" envDefault:"10s" help:"Longest wait for one answer, 1s to 1m."`
+	DTMAuthorize    time.Duration `env:"DTM_AUTHORIZE_TIMEOUT" envDefault:"2m" help:"Longest wait for an authorization, 30s to 150s: the service itself waits up to a minute for a person's approval."`
+	DTMSign         time.Duration `env:"DTM_SIGN_TIMEOUT" envDefault:"30s" help:"Longest wait for the signed hashes, 5s to 1m."`
+	LookEvery       time.Duration `env:"LOOK_EVERY" envDefault:"2s" help:"How often open identity checks, credentials and unfinished work are looked at."`
 
-	SMTP     secret `env:"SMTP_URL"` // smtp://user:password@host:port; empty: see MAILBOX_URL
-	MailFrom string `env:"MAIL_FROM" envDefault:"countersign@localhost"`
-	Mailbox  string `env:"MAILBOX_URL"` // a simulator's mailbox that takes mails over HTTP; for demo and tests only
+	ApprovalHold  time.Duration `group:"Identity checks" env:"APPROVAL_HOLD" envDefault:"5m" help:"How long an approval can be undone before DTM is told, which takes a seat for good."`
+	UsualBasic    string        `env:"USUAL_BASIC" envDefault:"a few minutes" help:"How long the basic check usually takes, as pages say it."`
+	UsualAdvanced string        `env:"USUAL_ADVANCED" envDefault:"a few hours" help:"How long the advanced check usually takes, as pages say it."`
 
-	DemoMail  string `env:"DEMO_MAIL_URL"` // links to the simulator's pages; for demo and tests only
-	DemoPhone string `env:"DEMO_PHONE_URL"`
+	Roots       string `group:"Signing and verifying" env:"TRUST_ROOTS" help:"PEM file of the root certificates that verifying trusts. Without it no signature is called valid, only undecided."`
+	NoTimestamp bool   `env:"NO_TIMESTAMP" envDefault:"false" help:"Release signatures without a timestamp. Only for a DTM without signatures/timestamp."`
+	MaxUpload   int64  `env:"MAX_UPLOAD" envDefault:"1073741824" unit:"bytes" help:"Largest document."`
+	MaxVerify   int64  `env:"MAX_VERIFY" envDefault:"104857600" unit:"bytes" help:"Largest file on the public page that verifies."`
+	QuotaBytes  int64  `env:"QUOTA_BYTES" envDefault:"10737418240" unit:"bytes" help:"What one person may keep here."`
+	QuotaFiles  int    `env:"QUOTA_FILES" envDefault:"1000" unit:"documents" help:"How many documents one person may keep here."`
+
+	SMTP     address `group:"Mail" env:"SMTP_URL" help:"Mail server; must be set, unless MAILBOX_URL is. smtp://user:password@host:587 demands STARTTLS, smtps://…:465 is TLS from the start. ?tls=opportunistic or ?tls=none only without a password."`
+	MailFrom string  `env:"MAIL_FROM" envDefault:"countersign@localhost" help:"Sender of the mails."`
+
+	Mailbox   string `group:"With the simulator only" env:"MAILBOX_URL" help:"The simulator takes the mails over HTTP, instead of SMTP_URL."`
+	DemoMail  string `env:"DEMO_MAIL_URL" help:"Link to the simulator's mailbox on the pages."`
+	DemoPhone string `env:"DEMO_PHONE_URL" help:"Link to the simulator's phone on the pages."`
 }
+
+const redacted = "[redacted]"
 
 // secret does not show itself in a log or a printed configuration.
 type secret string
 
-func (secret) String() string   { return "[redacted]" }
-func (secret) GoString() string { return "[redacted]" }
+func (secret) String() string   { return redacted }
+func (secret) GoString() string { return redacted }
 
-// readConfig reports all problems together.
-func readConfig(environ map[string]string) (config, error) {
-	var c config
-	problems := readFiles(environ)
-	problems = append(problems, named(env.ParseWithOptions(&c, env.Options{Environment: environ}))...)
-	for name, u := range map[string]string{"BASE_URL": c.BaseURL, "OIDC_ISSUER": c.Issuer, "DTM_URL": c.DTMURL} {
-		if p, err := url.Parse(u); u != "" && (err != nil || p.Host == "" || p.Scheme != "http" && p.Scheme != "https") {
-			problems = append(problems, fmt.Errorf("%s must be an http or https address", name))
-		}
+// address may hold a name and a password, which it does not show.
+type address string
+
+func (a address) String() string {
+	u, err := url.Parse(string(a))
+	if err != nil {
+		return redacted
 	}
-	if p, err := url.Parse(c.BaseURL); err == nil && strings.Trim(p.Path, "/") != "" {
-		problems = append(problems, errors.New("BASE_URL must have no path"))
+	if u.Opaque != "" || u.Host == "" { // sqlite:PATH
+		return string(a)
 	}
-	c.BaseURL, c.DTMURL = strings.TrimSuffix(c.BaseURL, "/"), strings.TrimSuffix(c.DTMURL, "/")
-	if _, err := keys(c.MasterKey, 32, 32); c.MasterKey != "" && err != nil {
-		problems = append(problems, fmt.Errorf("MASTER_KEY: %w", err))
+	shown := u.Scheme + "://"
+	if u.User != nil {
+		shown += redacted + "@"
 	}
-	if _, err := keys(c.CookieKey, 32, 64); c.CookieKey != "" && err != nil {
-		problems = append(problems, fmt.Errorf("COOKIE_KEY: %w", err))
+	shown += u.Host + u.Path
+	if u.RawQuery != "" { // PostgreSQL takes a password here too
+		shown += "?" + redacted
 	}
-	for _, p := range c.Proxies {
-		if _, err := netip.ParsePrefix(p); err != nil {
-			problems = append(problems, fmt.Errorf("TRUSTED_PROXIES: %q is not a prefix like 10.0.0.0/8", p))
-		}
-	}
-	if c.BrandChroma < 0 || c.BrandChroma > 0.2 {
-		problems = append(problems, errors.New("BRAND_CHROMA must be between 0 and 0.2"))
-	}
-	if c.Mailbox != "" && !loopback(c.Mailbox) || c.DemoMail != "" && !loopback(c.DemoMail) {
-		problems = append(problems, errors.New("MAILBOX_URL and DEMO_MAIL_URL are for the simulator on this machine only"))
-	}
-	return c, errors.Join(problems...)
+	return shown
 }
 
-// named tells problems by the variable, where the library tells the field of the struct.
-func named(err error) (problems []error) {
-	var all env.AggregateError
-	switch {
-	case err == nil:
-		return nil
-	case !errors.As(err, &all):
-		return []error{err}
-	}
-	for _, err := range all.Errors {
-		var p env.ParseError
-		if errors.As(err, &p) {
-			if field, ok := reflect.TypeFor[config]().FieldByName(p.Name); ok {
-				name, _, _ := strings.Cut(field.Tag.Get("env"), ",")
-				err = fmt.Errorf("%s: %w", name, p.Err)
-			}
-		}
-		problems = append(problems, err)
-	}
-	return problems
-}
+func (a address) GoString() string { return a.String() }
 
-// readFiles replaces NAME_FILE by the content of the file it names.
-func readFiles(environ map[string]string) (problems []error) {
-	for name, path := range environ {
-		target, ok := strings.CutSuffix(name, "_FILE")
-		if !ok || path == "" || environ[target] != "" || !strings.HasSuffix(target, "KEY") && !strings.HasSuffix(target, "SECRET") && !strings.HasSuffix(target, "URL") {
+// hidden are the parts of the configuration that must never be printed.
+func (c config) hidden() (all []string) {
+	for _, list := range []secret{c.CookieKey, c.MasterKey, c.ClientSecret, c.DTMKey, c.DTMClientSecret} {
+		all = append(all, strings.Split(string(list), ",")...)
+	}
+	for _, a := range []address{c.DatabaseURL, c.SMTP} {
+		u, err := url.Parse(string(a))
+		if err != nil {
+			all = append(all, string(a))
 			continue
 		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			problems = append(problems, fmt.Errorf("%s: %w", name, err))
-			continue
+		if password, ok := u.User.Password(); ok {
+			all = append(all, password, url.QueryEscape(password))
 		}
-		environ[target] = strings.TrimSpace(string(text))
+		all = append(all, u.Query().Get("password"))
 	}
-	return problems
-}
-
-// keys decodes a comma-separated list of base64 keys, newest first.
-func keys(list secret, least, most int) ([][]byte, error) {
-	var out [][]byte
-	for _, text := range strings.Split(string(list), ",") {
-		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
-		if err != nil {
-			return nil, errors.New("not base64")
-		}
-		if len(key) < least || len(key) > most {
-			return nil, fmt.Errorf("a key of %d bytes, not of %d to %d", len(key), least, most)
-		}
-		out = append(out, key)
-	}
-	return out, nil
+	return all
 }
 
 func loopback(address string) bool {
@@ -181,6 +140,9 @@ func loopback(address string) bool {
 	ip, err := netip.ParseAddr(u.Hostname())
 	return err == nil && ip.IsLoopback()
 }
+
+// plain reports whether an address sends in the clear over a network.
+func plain(address string) bool { return strings.HasPrefix(address, "http://") && !loopback(address) }
 
 // origin of an address: scheme://host.
 func origin(address string) string {
@@ -197,17 +159,6 @@ func (c config) roleMap() map[string]people.Role {
 	for role, values := range map[people.Role][]string{people.Signer: c.SignerRole, people.Admin: c.AdminRole, people.Auditor: c.AuditorRole} {
 		for _, v := range values {
 			m[v] = role
-		}
-	}
-	return m
-}
-
-// environment is the process's, as a map.
-func environment() map[string]string {
-	m := map[string]string{}
-	for _, pair := range os.Environ() {
-		if name, value, ok := strings.Cut(pair, "="); ok {
-			m[name] = value
 		}
 	}
 	return m

@@ -15,6 +15,9 @@ import (
 	"countersign/db"
 )
 
+// fullBelow is how many bytes must be free where documents are kept.
+const fullBelow = 64 << 20
+
 // parts looks at what every page stands on.
 type parts struct {
 	store  *db.DB
@@ -30,7 +33,7 @@ func (p parts) Problems(ctx context.Context) map[string]string {
 	}
 	if free, err := p.folder.Free(ctx); err != nil {
 		problems["documents"] = "the place for documents cannot be read"
-	} else if free >= 0 && free < 64<<20 {
+	} else if free >= 0 && free < fullBelow {
 		problems["documents"] = "the place for documents is full"
 	}
 	return problems

@@ -1,6 +1,6 @@
 // Portal is Countersign's one program: it serves the site, migrates its database, tells
-// its health, and verifies signed files offline. This package only wires; it is the only
-// one that reads the environment.
+// its health and its configuration, finds what is amiss, and verifies signed files offline.
+// This package only wires; it is the only one that reads the environment.
 package main
 
 import (
@@ -17,6 +17,8 @@ const usage = `portal <command>
   serve                                start the site (configuration from the environment)
   migrate                              bring the database to this program's schema
   health [URL]                         exit 0 when the site answers that it is ready
+  doctor                               try out everything the site stands on, and say what to do
+  config [-markdown]                   print the configuration in force, or the reference of it
   verify [-roots FILE] [-json] FILE    check the signatures of a PDF, offline
   version                              what this program is
 
@@ -41,6 +43,10 @@ func run(ctx context.Context, args []string) int {
 		return fail(migrate(ctx))
 	case "health":
 		return fail(health(ctx, rest))
+	case "doctor":
+		return examine(ctx, os.Stdout)
+	case "config":
+		return tellConfig(rest)
 	case "verify":
 		return verify(ctx, rest)
 	case "version":

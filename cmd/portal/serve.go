@@ -34,6 +34,9 @@ func serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	for _, name := range unknown(environment()) {
+		log.Warn("a variable that does nothing is set: there is none of this name", "variable", name)
+	}
 	// The collector may use four times the heap, up to what the machine gives: pages are
 	// short-lived garbage.
 	if os.Getenv("GOGC") == "" {
@@ -106,7 +109,7 @@ func logger(c config) (*slog.Logger, error) {
 }
 
 func openStore(ctx context.Context, c config, log *slog.Logger) (*db.DB, error) {
-	store, err := db.Open(ctx, db.Config{URL: c.DatabaseURL, Log: log})
+	store, err := db.Open(ctx, db.Config{URL: string(c.DatabaseURL), MaxConns: c.DatabaseConns, Log: log})
 	if err != nil {
 		return nil, err
 	}
@@ -144,7 +147,7 @@ func build(streams context.Context, c config, store *db.DB, log *slog.Logger) (h
 	if err != nil {
 		return nil, nil, err
 	}
-	remote, err := remoteClient(c)
+	remote, err := remoteClient(c, nil)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -169,6 +172,7 @@ func build(streams context.Context, c config, store *db.DB, log *slog.Logger) (h
 	documents := signing.NewService(signing.Options{
 		Store: store.Signing(), Remote: remote, Credentials: credentials{checks}, Blobs: blobs{bytes}, Log: log,
 		MaxBytes: c.MaxUpload, Quota: signing.Quota{Bytes: c.QuotaBytes, Files: c.QuotaFiles}, Roots: roots, PortalURL: c.BaseURL,
+		AuthorizeWait: c.DTMAuthorize, SignWait: 2 * c.DTMSign, NoTimestamp: c.NoTimestamp,
 	})
 	login, err := signIn(c, store, log)
 	if err != nil {
@@ -198,11 +202,13 @@ func build(streams context.Context, c config, store *db.DB, log *slog.Logger) (h
 	return app.Handler(), workers, nil
 }
 
-func remoteClient(c config) (*dtmclient.Client, error) {
+func remoteClient(c config, observe func(op string, outcome dtmclient.Kind, took time.Duration)) (*dtmclient.Client, error) {
 	return dtmclient.New(dtmclient.Config{
 		BaseURL: c.DTMURL + "/documentmanager", AccountURL: c.DTMURL + "/account",
 		APIKey: dtmclient.Secret(c.DTMKey), ClientID: c.DTMClientID, ClientSecret: dtmclient.Secret(c.DTMClientSecret),
-		CanSuspend: c.DTMSuspend, BreakAfter: 8, UserAgent: "countersign/" + version(),
+		Timeouts:  dtmclient.Timeouts{Call: c.DTMCall, Authorize: c.DTMAuthorize, Sign: c.DTMSign},
+		PlainHTTP: c.DTMPlain, CanSuspend: c.DTMSuspend, BreakAfter: 8, UserAgent: "countersign/" + version(),
+		Observe: observe,
 	})
 }
 
