@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 
-/** Builds the two programs once, the way `make demo` does. */
+/** Builds the programs once, the way `make demo` does. */
 export default function build(): void {
-  execFileSync("go", ["build", "-o", "bin/", "./cmd/portal", "./cmd/demo"], { cwd: "..", stdio: "inherit" });
+  execFileSync("go", ["build", "-o", "bin/", "./cmd/portal", "./cmd/demo", "./cmd/pades"], { cwd: "..", stdio: "inherit" });
 }

@@ -4,32 +4,47 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+/** How a demo is started: more arguments, and configuration for the portal. */
+export type Settings = { args?: string[]; env?: Record<string, string> };
+
 /** One demo, started from the built programs on free ports with a folder of its own. */
 export class World {
+  private child!: ChildProcess;
+  private said = "";
+
   private constructor(
-    readonly portal: string,
-    readonly simulator: string,
-    readonly provider: string,
+    readonly port: number,
     readonly data: string,
-    private readonly port: number,
-    private readonly args: string[],
-    private child: ChildProcess,
+    private readonly settings: Settings,
   ) {}
 
-  static async start(...args: string[]): Promise<World> {
-    const port = await freePort();
-    const data = mkdtempSync(join(tmpdir(), "countersign-e2e-"));
-    const child = launch(port, data, args);
-    const world = new World(`http://localhost:${port}`, `http://localhost:${port + 1}`, `http://localhost:${port + 2}`, data, port, args, child);
-    await world.ready();
+  get portal(): string {
+    return `http://localhost:${this.port}`;
+  }
+
+  get simulator(): string {
+    return `http://localhost:${this.port + 1}`;
+  }
+
+  get provider(): string {
+    return `http://localhost:${this.port + 2}`;
+  }
+
+  /** The simulator's root certificate, a PEM file. */
+  get roots(): string {
+    return join(this.data, "roots.pem");
+  }
+
+  static async start(settings: Settings = {}): Promise<World> {
+    const world = new World(await freePort(), mkdtempSync(join(tmpdir(), "countersign-e2e-")), settings);
+    await world.launch();
     return world;
   }
 
-  /** Ends the demo as Ctrl-C does, or at once with SIGKILL, and starts it on the same data. */
-  async restart(signal: NodeJS.Signals = "SIGINT"): Promise<void> {
+  /** Ends the demo as Ctrl-C does, or kills it and the portal, and starts it on the same data. */
+  async restart(signal: "SIGINT" | "SIGKILL"): Promise<void> {
     await this.end(signal);
-    this.child = launch(this.port, this.data, this.args);
-    await this.ready();
+    await this.launch();
   }
 
   async stop(): Promise<void> {
@@ -37,39 +52,71 @@ export class World {
     rmSync(this.data, { recursive: true, force: true });
   }
 
-  private end(signal: NodeJS.Signals): Promise<void> {
-    return new Promise((resolve) => {
-      if (this.child.exitCode !== null) return resolve();
-      this.child.once("exit", () => resolve());
-      this.child.kill(signal);
-    });
+  /** Ends the demo and answers its exit code, null after a kill. */
+  async end(signal: "SIGINT" | "SIGKILL"): Promise<number | null> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return this.child.exitCode;
+    const ended = new Promise((resolve) => this.child.once("exit", resolve));
+    // A killed demo cannot end its child, so a power cut has to be played on both.
+    const portals = signal === "SIGKILL" ? childrenOf(this.child.pid!) : [];
+    this.child.kill(signal);
+    for (const pid of portals) process.kill(pid, "SIGKILL");
+    await ended;
+    return this.child.exitCode;
   }
 
-  private async ready(): Promise<void> {
+  /** What the demo printed. */
+  printed(): string {
+    return this.said;
+  }
+
+  private async launch(): Promise<void> {
+    this.said = "";
+    this.child = spawn("../bin/demo", ["-port", String(this.port), "-data", this.data, "-fast", ...(this.settings.args ?? [])], {
+      stdio: ["ignore", "pipe", "pipe"],
+      env: { ...process.env, ...this.settings.env },
+    });
+    this.child.stdout!.on("data", (text) => (this.said += text));
+    this.child.stderr!.on("data", (text) => (this.said += text));
     for (let i = 0; i < 300; i++) {
-      if (this.child.exitCode !== null) throw new Error(`the demo ended with ${this.child.exitCode}`);
-      try {
-        if ((await fetch(`${this.portal}/readyz`)).ok) return;
-      } catch {
-        /* not yet */
-      }
+      if (this.child.exitCode !== null) throw new Error(`the demo ended with ${this.child.exitCode}: ${this.said}`);
+      if (this.said.includes("Ctrl-C stops")) return;
       await new Promise((resolve) => setTimeout(resolve, 100));
     }
-    throw new Error("the demo did not get ready in 30 s");
+    throw new Error(`the demo did not get ready in 30 s: ${this.said}`);
   }
 
   /** The simulator's ledger: what DTM was really asked to do. */
-  async ledger(): Promise<LedgerEntry[]> {
-    const answer = await fetch(`${this.simulator}/sim/v1/ledger`);
-    if (!answer.ok) throw new Error(`ledger: ${answer.status}`);
-    return (await answer.json()) as LedgerEntry[];
+  async ledger(kind?: string): Promise<LedgerEntry[]> {
+    const all = (await this.ask("ledger")) as LedgerEntry[];
+    return kind ? all.filter((entry) => entry.kind === kind) : all;
+  }
+
+  /** How often DTM was called at a path that ends so. */
+  async calls(path: string): Promise<number> {
+    return ((await this.ask("calls")) as { path: string }[]).filter((call) => call.path.endsWith(path)).length;
+  }
+
+  /** A control route of the simulator, read. */
+  async ask(path: string): Promise<unknown> {
+    const answer = await fetch(`${this.simulator}/sim/v1/${path}`);
+    if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+    return answer.json();
   }
 
   /** A control route of the simulator. */
   async control(path: string, body: unknown = {}): Promise<unknown> {
     const answer = await fetch(`${this.simulator}/sim/v1/${path}`, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
     if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
-    return answer.status === 204 ? undefined : await answer.json().catch(() => undefined);
+    return answer.status === 204 ? undefined : answer.json();
+  }
+
+  /** The next n calls to a path are answered as told; see Fault in dtmsim. */
+  async trouble(path: string, fault: Record<string, unknown>): Promise<void> {
+    await this.control("faults", { path, ...fault });
+  }
+
+  async noTrouble(): Promise<void> {
+    await fetch(`${this.simulator}/sim/v1/faults`, { method: "DELETE" });
   }
 
   /** Everything the portal wrote to its log. */
@@ -78,16 +125,16 @@ export class World {
   }
 }
 
-export type LedgerEntry = { kind: string; credential?: string; [key: string]: unknown };
+export type LedgerEntry = { kind: string; user?: string; credential?: string; outcome?: string; hashes?: string[]; sad?: string };
 
-function launch(port: number, data: string, args: string[]): ChildProcess {
-  return spawn("../bin/demo", ["-port", String(port), "-data", data, "-fast", ...args], { stdio: ["ignore", "ignore", "inherit"] });
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
 }
 
-/** A port with two free ones after it. */
-async function freePort(): Promise<number> {
+/** A port with two free ones after it, below those that the system hands out by itself. */
+export async function freePort(): Promise<number> {
   for (let i = 0; i < 50; i++) {
-    const port = 20_000 + Math.floor(Math.random() * 20_000);
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
     if ((await Promise.all([port, port + 1, port + 2].map(isFree))).every(Boolean)) return port;
   }
   throw new Error("no three free ports in a row");
@@ -106,7 +153,8 @@ export function run(command: string, ...args: string[]): { code: number; out: st
   try {
     return { code: 0, out: execFileSync(command, args, { encoding: "utf8", stdio: ["ignore", "pipe", "pipe"] }) };
   } catch (e) {
-    const failed = e as { status: number; stdout: string; stderr: string };
+    const failed = e as { status: number | null; stdout: string; stderr: string; message: string };
+    if (failed.status === null) throw new Error(`${command} could not be run: ${failed.message}`);
     return { code: failed.status, out: `${failed.stdout}${failed.stderr}` };
   }
 }
