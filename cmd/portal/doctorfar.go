@@ -176,12 +176,16 @@ func (d *doctor) client(ctx context.Context, f *finding) {
 func refused(f *finding, err error, who, what, then string) {
 	var e *dtmclient.Error
 	if errors.As(err, &e) {
+		answer := e.Op
+		if e.Status != 0 {
+			answer += fmt.Sprintf(" answered %d", e.Status)
+		}
 		switch {
 		case e.Kind == dtmclient.Unauthorized, e.Op == "oauth2/token" && e.Status >= 400 && e.Status < 500:
-			f.say(bad, "%s was refused (%s answered %d). %s", who, e.Op, e.Status, then)
+			f.say(bad, "%s was refused (%s). %s", who, answer, then)
 			return
 		case e.Kind == dtmclient.Denied:
-			f.say(bad, "%s may not %s (%s answered %d). %s", who, what, e.Op, e.Status, then)
+			f.say(bad, "%s may not %s (%s). %s", who, what, answer, then)
 			return
 		}
 	}
@@ -207,7 +211,10 @@ func (d *doctor) mail(ctx context.Context, f *finding) {
 		f.say(warn, "the simulator's mailbox takes the mails: nobody else gets them.")
 		return
 	}
-	f.say(ok, "the server says hello and lets us in; nothing was sent.")
+	if strings.HasSuffix(d.c.MailFrom, "@localhost") {
+		f.say(warn, "mails come from %s, which nobody takes. Set MAIL_FROM.", d.c.MailFrom)
+	}
+	f.say(f.level, "the server says hello and lets us in; nothing was sent.")
 }
 
 // clock compares ours with those of the others, by the Date of an answer (RFC 9110, 6.6.1).
