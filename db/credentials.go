@@ -101,8 +101,8 @@ func (s identityStore) Credentials(ctx context.Context, q identity.CredentialQue
 			where, args = where+" AND (created_at, id) < (?, ?)", append(args, after.at, after.id)
 		}
 		if q.Text != "" {
-			where += ` AND (lower(name) LIKE ? ESCAPE '!' OR EXISTS (SELECT 1 FROM people
-				WHERE people.id = credentials.person AND lower(people.name) LIKE ? ESCAPE '!'))`
+			where += ` AND (lower(name) LIKE ? ESCAPE '!'
+				OR (SELECT lower(people.name) FROM people WHERE people.id = credentials.person) LIKE ? ESCAPE '!')`
 			args = append(args, like(q.Text), like(q.Text))
 		}
 		return credentials.list(ctx, s.Read, where+" ORDER BY created_at DESC, id DESC LIMIT ?", append(args, n)...)
@@ -122,7 +122,7 @@ func (s identityStore) Credentials(ctx context.Context, q identity.CredentialQue
 
 // CredentialCounts counts credentials by state, each at most 1000.
 func (s identityStore) CredentialCounts(ctx context.Context) (map[identity.CredentialState]int, error) {
-	return counts(ctx, s.DB, "credentials", "1 = 1", nil, credentialStates)
+	return counts(ctx, s.DB, "credentials", "created_at", "1 = 1", nil, credentialStates)
 }
 
 // DueCredentials claims credentials whose time to look at DTM has come.

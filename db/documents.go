@@ -105,7 +105,7 @@ func (s signingStore) Documents(ctx context.Context, q signing.DocumentQuery) ([
 
 // DocumentCounts counts an owner's documents by state, each at most 1000.
 func (s signingStore) DocumentCounts(ctx context.Context, owner people.ID) (map[signing.DocumentState]int, error) {
-	return counts(ctx, s.DB, "documents", "owner = ?", []any{owner}, documentStates)
+	return counts(ctx, s.DB, "documents", "", "owner = ?", []any{owner}, documentStates)
 }
 
 type usage struct {

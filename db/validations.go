@@ -115,7 +115,7 @@ func (s identityStore) Queue(ctx context.Context, q identity.QueueQuery) ([]iden
 
 // QueueCounts counts identity checks by state, each at most 1000.
 func (s identityStore) QueueCounts(ctx context.Context) (map[identity.ValidationState]int, error) {
-	return counts(ctx, s.DB, "validations", "1 = 1", nil, validationStates)
+	return counts(ctx, s.DB, "validations", "since", "1 = 1", nil, validationStates)
 }
 
 // DueValidations claims open checks whose time to look at DTM has come. The claim is

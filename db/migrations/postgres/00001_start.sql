@@ -1,21 +1,23 @@
 -- Times are milliseconds since 1970 in UTC, 0 where there is none. JSON is TEXT.
+-- Words and ids are ordered byte by byte, as Go and SQLite do; names of people and files
+-- keep the collation of the database, which knows their small letters.
 -- The folder sqlite holds the same step; a test compares the columns.
 
 -- +goose Up
 CREATE TABLE people (
     id          TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    issuer      TEXT    NOT NULL,
-    subject     TEXT    NOT NULL,
+    issuer      TEXT COLLATE "C" NOT NULL,
+    subject     TEXT COLLATE "C" NOT NULL,
     name        TEXT    NOT NULL DEFAULT '',
     given_name  TEXT    NOT NULL DEFAULT '',
     family_name TEXT    NOT NULL DEFAULT '',
     email       TEXT    NOT NULL DEFAULT '',
-    phone       TEXT    NOT NULL DEFAULT '',
-    roles       TEXT    NOT NULL DEFAULT '[]',
+    phone       TEXT COLLATE "C" NOT NULL DEFAULT '',
+    roles       TEXT COLLATE "C" NOT NULL DEFAULT '[]',
     disabled    BOOLEAN NOT NULL DEFAULT false,
-    dtm_user    TEXT    NOT NULL DEFAULT '',
-    language    TEXT    NOT NULL DEFAULT '',
-    scheme      TEXT    NOT NULL DEFAULT '',
+    dtm_user    TEXT COLLATE "C" NOT NULL DEFAULT '',
+    language    TEXT COLLATE "C" NOT NULL DEFAULT '',
+    scheme      TEXT COLLATE "C" NOT NULL DEFAULT '',
     created_at  BIGINT  NOT NULL,
     seen_at     BIGINT  NOT NULL DEFAULT 0,
     version     BIGINT  NOT NULL DEFAULT 0
@@ -26,21 +28,21 @@ CREATE INDEX people_newest ON people (created_at, id);
 
 CREATE TABLE validations (
     id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    reference  TEXT    NOT NULL,
-    person     TEXT    NOT NULL REFERENCES people (id),
-    standard   TEXT    NOT NULL CHECK (standard IN ('basic', 'advanced_plus')),
-    state      TEXT    NOT NULL CHECK (state IN ('started', 'email_sent', 'action_needed', 'submitted', 'in_review',
+    reference  TEXT COLLATE "C" NOT NULL,
+    person     TEXT COLLATE "C" NOT NULL REFERENCES people (id),
+    standard   TEXT COLLATE "C" NOT NULL CHECK (standard IN ('basic', 'advanced_plus')),
+    state      TEXT COLLATE "C" NOT NULL CHECK (state IN ('started', 'email_sent', 'action_needed', 'submitted', 'in_review',
         'resubmit', 'awaiting_approval', 'approval_held', 'approved', 'approval_unknown', 'rejected', 'cancelled',
         'expired', 'disabled', 'unknown')),
-    dtm        TEXT    NOT NULL DEFAULT '',
-    dtm_status TEXT    NOT NULL DEFAULT '',
-    reason     TEXT    NOT NULL DEFAULT '',
-    note       TEXT    NOT NULL DEFAULT '',
-    link       TEXT    NOT NULL DEFAULT '',
-    claims     TEXT    NOT NULL DEFAULT '{}',
-    proofed    TEXT    NOT NULL DEFAULT '{}',
+    dtm        TEXT COLLATE "C" NOT NULL DEFAULT '',
+    dtm_status TEXT COLLATE "C" NOT NULL DEFAULT '',
+    reason     TEXT COLLATE "C" NOT NULL DEFAULT '',
+    note       TEXT COLLATE "C" NOT NULL DEFAULT '',
+    link       TEXT COLLATE "C" NOT NULL DEFAULT '',
+    claims     TEXT COLLATE "C" NOT NULL DEFAULT '{}',
+    proofed    TEXT COLLATE "C" NOT NULL DEFAULT '{}',
     consent    BIGINT  NOT NULL DEFAULT 0,
-    decided_by TEXT    NOT NULL DEFAULT '',
+    decided_by TEXT COLLATE "C" NOT NULL DEFAULT '',
     held_until BIGINT  NOT NULL DEFAULT 0,
     created_at BIGINT  NOT NULL,
     since      BIGINT  NOT NULL,
@@ -61,22 +63,22 @@ CREATE INDEX validations_due ON validations (look_at) WHERE look_at > 0;
 
 CREATE TABLE credentials (
     id           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    person       TEXT    NOT NULL REFERENCES people (id),
-    validation   TEXT    NOT NULL DEFAULT '',
+    person       TEXT COLLATE "C" NOT NULL REFERENCES people (id),
+    validation   TEXT COLLATE "C" NOT NULL DEFAULT '',
     name         TEXT    NOT NULL UNIQUE,
-    profile      TEXT    NOT NULL DEFAULT '',
-    profile_name TEXT    NOT NULL DEFAULT '',
-    standard     TEXT    NOT NULL DEFAULT '',
-    state        TEXT    NOT NULL CHECK (state IN ('pending_issuance', 'active', 'suspended', 'revoked',
+    profile      TEXT COLLATE "C" NOT NULL DEFAULT '',
+    profile_name TEXT COLLATE "C" NOT NULL DEFAULT '',
+    standard     TEXT COLLATE "C" NOT NULL DEFAULT '',
+    state        TEXT COLLATE "C" NOT NULL CHECK (state IN ('pending_issuance', 'active', 'suspended', 'revoked',
         'deactivated', 'expired', 'issuance_unknown', 'unknown')),
-    dtm_status   TEXT    NOT NULL DEFAULT '',
-    reason       TEXT    NOT NULL DEFAULT '',
-    subject      TEXT    NOT NULL DEFAULT '',
-    issuer       TEXT    NOT NULL DEFAULT '',
-    serial       TEXT    NOT NULL DEFAULT '',
+    dtm_status   TEXT COLLATE "C" NOT NULL DEFAULT '',
+    reason       TEXT COLLATE "C" NOT NULL DEFAULT '',
+    subject      TEXT COLLATE "C" NOT NULL DEFAULT '',
+    issuer       TEXT COLLATE "C" NOT NULL DEFAULT '',
+    serial       TEXT COLLATE "C" NOT NULL DEFAULT '',
     not_before   BIGINT  NOT NULL DEFAULT 0,
     not_after    BIGINT  NOT NULL DEFAULT 0,
-    issued_by    TEXT    NOT NULL DEFAULT '',
+    issued_by    TEXT COLLATE "C" NOT NULL DEFAULT '',
     last_used    BIGINT  NOT NULL DEFAULT 0,
     created_at   BIGINT  NOT NULL,
     since        BIGINT  NOT NULL,
@@ -91,13 +93,13 @@ CREATE INDEX credentials_due ON credentials (look_at) WHERE look_at > 0;
 
 CREATE TABLE documents (
     id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    owner      TEXT    NOT NULL REFERENCES people (id),
+    owner      TEXT COLLATE "C" NOT NULL REFERENCES people (id),
     name       TEXT    NOT NULL,
     size       BIGINT  NOT NULL DEFAULT 0,
     pages      BIGINT  NOT NULL DEFAULT 0,
     sha256     BYTEA,
-    state      TEXT    NOT NULL CHECK (state IN ('receiving', 'checking', 'ready', 'refused', 'quarantined', 'erased')),
-    reason     TEXT    NOT NULL DEFAULT '',
+    state      TEXT COLLATE "C" NOT NULL CHECK (state IN ('receiving', 'checking', 'ready', 'refused', 'quarantined', 'erased')),
+    reason     TEXT COLLATE "C" NOT NULL DEFAULT '',
     revisions  BIGINT  NOT NULL DEFAULT 0,
     signed     BOOLEAN NOT NULL DEFAULT false,
     earlier    BIGINT  NOT NULL DEFAULT 0,
@@ -114,14 +116,14 @@ CREATE INDEX documents_usage ON documents (owner, size) WHERE state IN ('receivi
 CREATE INDEX documents_overdue ON documents (deadline) WHERE state IN ('receiving', 'checking');
 
 CREATE TABLE revisions (
-    document   TEXT    NOT NULL REFERENCES documents (id),
+    document   TEXT COLLATE "C" NOT NULL REFERENCES documents (id),
     number     BIGINT  NOT NULL CHECK (number >= 1),
     start      BIGINT  NOT NULL,
     size       BIGINT  NOT NULL,
     sha256     BYTEA,
-    blob       TEXT    NOT NULL,
+    blob       TEXT COLLATE "C" NOT NULL,
     hash_state BYTEA,
-    signature  TEXT    NOT NULL DEFAULT '',
+    signature  TEXT COLLATE "C" NOT NULL DEFAULT '',
     created_at BIGINT  NOT NULL,
     PRIMARY KEY (document, number)
 );
@@ -129,15 +131,15 @@ CREATE UNIQUE INDEX revisions_blob ON revisions (blob) WHERE blob <> '';
 
 CREATE TABLE ceremonies (
     id              TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    owner           TEXT    NOT NULL REFERENCES people (id),
-    credential      TEXT    NOT NULL,
-    credential_name TEXT    NOT NULL DEFAULT '',
-    sign_algo       TEXT    NOT NULL DEFAULT '',
+    owner           TEXT COLLATE "C" NOT NULL REFERENCES people (id),
+    credential      TEXT COLLATE "C" NOT NULL,
+    credential_name TEXT COLLATE "C" NOT NULL DEFAULT '',
+    sign_algo       TEXT COLLATE "C" NOT NULL DEFAULT '',
     sign_params     BYTEA,
-    factor          TEXT    NOT NULL DEFAULT '{}',
-    state           TEXT    NOT NULL CHECK (state IN ('prepared', 'code_sent', 'authorizing', 'authorized', 'used',
+    factor          TEXT COLLATE "C" NOT NULL DEFAULT '{}',
+    state           TEXT COLLATE "C" NOT NULL CHECK (state IN ('prepared', 'code_sent', 'authorizing', 'authorized', 'used',
         'expired', 'failed', 'cancelled')),
-    reason          TEXT    NOT NULL DEFAULT '',
+    reason          TEXT COLLATE "C" NOT NULL DEFAULT '',
     tries           BIGINT  NOT NULL DEFAULT 0,
     sends           BIGINT  NOT NULL DEFAULT 0,
     code_sent_at    BIGINT  NOT NULL DEFAULT 0,
@@ -153,21 +155,21 @@ CREATE INDEX ceremonies_overdue ON ceremonies (deadline)
 
 CREATE TABLE signatures (
     id           TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    ceremony     TEXT    NOT NULL REFERENCES ceremonies (id),
+    ceremony     TEXT COLLATE "C" NOT NULL REFERENCES ceremonies (id),
     ordinal      BIGINT  NOT NULL DEFAULT 0,
-    document     TEXT    NOT NULL REFERENCES documents (id),
-    owner        TEXT    NOT NULL,
+    document     TEXT COLLATE "C" NOT NULL REFERENCES documents (id),
+    owner        TEXT COLLATE "C" NOT NULL,
     base         BIGINT  NOT NULL,
-    state        TEXT    NOT NULL CHECK (state IN ('prepared', 'intended', 'signed', 'assembled', 'released',
+    state        TEXT COLLATE "C" NOT NULL CHECK (state IN ('prepared', 'intended', 'signed', 'assembled', 'released',
         'outcome_unknown', 'failed', 'expired', 'cancelled')),
-    reason       TEXT    NOT NULL DEFAULT '',
-    field        TEXT    NOT NULL DEFAULT '',
+    reason       TEXT COLLATE "C" NOT NULL DEFAULT '',
+    field        TEXT COLLATE "C" NOT NULL DEFAULT '',
     digest       BYTEA,
-    prepared     TEXT    NOT NULL DEFAULT '',
+    prepared     TEXT COLLATE "C" NOT NULL DEFAULT '',
     value        BYTEA,
-    level        TEXT    NOT NULL DEFAULT '',
-    signer_name  TEXT    NOT NULL DEFAULT '',
-    issuer       TEXT    NOT NULL DEFAULT '',
+    level        TEXT COLLATE "C" NOT NULL DEFAULT '',
+    signer_name  TEXT COLLATE "C" NOT NULL DEFAULT '',
+    issuer       TEXT COLLATE "C" NOT NULL DEFAULT '',
     intended_at  BIGINT  NOT NULL DEFAULT 0,
     signed_at    BIGINT  NOT NULL DEFAULT 0,
     assembled_at BIGINT  NOT NULL DEFAULT 0,
@@ -191,7 +193,7 @@ CREATE INDEX signatures_overdue ON signatures (deadline)
 CREATE TABLE attempts (
     id      TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     action  TEXT COLLATE "C" NOT NULL,
-    subject TEXT    NOT NULL,
+    subject TEXT COLLATE "C" NOT NULL,
     at      BIGINT  NOT NULL
 );
 CREATE INDEX attempts_counted ON attempts (action, subject, at);
@@ -199,23 +201,23 @@ CREATE INDEX attempts_counted ON attempts (action, subject, at);
 CREATE TABLE audit (
     id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
     at         BIGINT  NOT NULL,
-    person     TEXT    NOT NULL DEFAULT '',
-    system     TEXT    NOT NULL DEFAULT '',
+    person     TEXT COLLATE "C" NOT NULL DEFAULT '',
+    system     TEXT COLLATE "C" NOT NULL DEFAULT '',
     action     TEXT COLLATE "C" NOT NULL,
-    object     TEXT    NOT NULL DEFAULT '',
-    subject    TEXT    NOT NULL DEFAULT '',
-    owner      TEXT    NOT NULL DEFAULT '',
-    from_state TEXT    NOT NULL DEFAULT '',
-    to_state   TEXT    NOT NULL DEFAULT '',
-    outcome    TEXT    NOT NULL CHECK (outcome IN ('done', 'refused', 'failed', 'observed')),
-    reason     TEXT    NOT NULL DEFAULT '',
-    facts      TEXT    NOT NULL DEFAULT '{}',
-    address    TEXT    NOT NULL DEFAULT '',
-    request    TEXT    NOT NULL DEFAULT '',
+    object     TEXT COLLATE "C" NOT NULL DEFAULT '',
+    subject    TEXT COLLATE "C" NOT NULL DEFAULT '',
+    owner      TEXT COLLATE "C" NOT NULL DEFAULT '',
+    from_state TEXT COLLATE "C" NOT NULL DEFAULT '',
+    to_state   TEXT COLLATE "C" NOT NULL DEFAULT '',
+    outcome    TEXT COLLATE "C" NOT NULL CHECK (outcome IN ('done', 'refused', 'failed', 'observed')),
+    reason     TEXT COLLATE "C" NOT NULL DEFAULT '',
+    facts      TEXT COLLATE "C" NOT NULL DEFAULT '{}',
+    address    TEXT COLLATE "C" NOT NULL DEFAULT '',
+    request    TEXT COLLATE "C" NOT NULL DEFAULT '',
     number     BIGINT,
     hash       BYTEA
 );
-CREATE UNIQUE INDEX audit_number ON audit (number);
+CREATE UNIQUE INDEX audit_number ON audit (number) WHERE number IS NOT NULL;
 CREATE INDEX audit_newest ON audit (at, id);
 CREATE INDEX audit_owner ON audit (owner, at, id);
 CREATE INDEX audit_person ON audit (person, at, id);
@@ -258,19 +260,19 @@ CREATE TABLE audit_checkpoints (
 
 CREATE TABLE outbox (
     id         TEXT COLLATE "C" NOT NULL PRIMARY KEY,
-    recipient  TEXT    NOT NULL,
-    subject    TEXT    NOT NULL,
-    body       TEXT    NOT NULL,
-    about      TEXT    NOT NULL UNIQUE,
+    recipient  TEXT COLLATE "C" NOT NULL,
+    subject    TEXT COLLATE "C" NOT NULL,
+    body       TEXT COLLATE "C" NOT NULL,
+    about      TEXT COLLATE "C" NOT NULL UNIQUE,
     created_at BIGINT  NOT NULL,
     due_at     BIGINT  NOT NULL,
     tries      BIGINT  NOT NULL DEFAULT 0,
     taken_till BIGINT  NOT NULL DEFAULT 0,
     sent_at    BIGINT  NOT NULL DEFAULT 0,
     failed_at  BIGINT  NOT NULL DEFAULT 0,
-    trouble    TEXT    NOT NULL DEFAULT ''
+    trouble    TEXT COLLATE "C" NOT NULL DEFAULT ''
 );
-CREATE INDEX outbox_due ON outbox (due_at) WHERE sent_at = 0 AND failed_at = 0;
+CREATE INDEX outbox_due ON outbox (due_at, id) WHERE sent_at = 0 AND failed_at = 0;
 CREATE INDEX outbox_dead ON outbox (failed_at) WHERE failed_at > 0 AND sent_at = 0;
 -- What may be emptied once it is old.
 CREATE INDEX outbox_told ON outbox (created_at) WHERE recipient <> '';

@@ -215,7 +215,7 @@ CREATE TABLE audit (
     number     INTEGER,
     hash       BLOB
 ) STRICT;
-CREATE UNIQUE INDEX audit_number ON audit (number);
+CREATE UNIQUE INDEX audit_number ON audit (number) WHERE number IS NOT NULL;
 CREATE INDEX audit_newest ON audit (at, id);
 CREATE INDEX audit_owner ON audit (owner, at, id);
 CREATE INDEX audit_person ON audit (person, at, id);
@@ -271,7 +271,7 @@ CREATE TABLE outbox (
     failed_at  INTEGER NOT NULL DEFAULT 0,
     trouble    TEXT    NOT NULL DEFAULT ''
 ) STRICT;
-CREATE INDEX outbox_due ON outbox (due_at) WHERE sent_at = 0 AND failed_at = 0;
+CREATE INDEX outbox_due ON outbox (due_at, id) WHERE sent_at = 0 AND failed_at = 0;
 CREATE INDEX outbox_dead ON outbox (failed_at) WHERE failed_at > 0 AND sent_at = 0;
 -- What may be emptied once it is old.
 CREATE INDEX outbox_told ON outbox (created_at) WHERE recipient <> '';
