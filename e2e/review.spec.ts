@@ -23,9 +23,10 @@ test("the desk: differences marked, correction, undo, approval, and a credential
   await picture(cleo, "review-case");
 
   await cleo.getByText("Ask for a correction…").click();
-  await cleo.locator("#correct select, select[name=reason]").first().selectOption({ index: 1 });
-  await cleo.locator("textarea[name=note]").first().fill("The second page is blurred.");
-  await cleo.getByRole("button", { name: /^(Ask for|Send)/ }).last().click();
+  const correction = cleo.locator(`form[action$="/correct"]`);
+  await correction.getByLabel("Reason").selectOption({ index: 1 });
+  await correction.getByLabel(/^Note for/).fill("The second page is blurred.");
+  await correction.getByRole("button").click();
   await expect(heading(ada, "Send your papers again")).toBeVisible();
   await expect(ada.getByRole("main")).toContainText("The second page is blurred.");
 

@@ -82,7 +82,9 @@ func (a *App) verifyFile(w http.ResponseWriter, r *http.Request) error {
 	switch {
 	case errors.As(err, &refusal) && refusal.Code == pades.RefusedNotPDF:
 		return refuse(http.StatusUnprocessableEntity, "This is not a PDF file. Signatures in other kinds of files cannot be verified here yet.")
-	case errors.As(err, &refusal), errors.Is(err, context.DeadlineExceeded):
+	case errors.As(err, &refusal) && refusal.Code == pades.RefusedPassword:
+		return refuse(http.StatusUnprocessableEntity, "This file needs a password to open, so its signatures cannot be read here.")
+	case errors.As(err, &refusal), errors.Is(err, pades.ErrLimit), errors.Is(err, context.DeadlineExceeded):
 		return refuse(http.StatusUnprocessableEntity, "This file could not be read well enough to say anything about its signatures. That is not a good sign, but no proof of a change either.")
 	case err != nil:
 		return err

@@ -55,17 +55,10 @@ func Verify(ctx context.Context, r io.ReaderAt, size int64, o VerifyOptions) (Re
 		return Result{}, fmt.Errorf("%w: %d bytes", ErrLimit, size)
 	}
 	v := &verification{ctx: ctx, r: newBlocks(r, size), size: size, o: o, evidence: &trust.Evidence{}, control: o.Now}
-	if err := v.open(); err != nil {
-		return Result{}, err
-	}
-	if err := v.collect(); err != nil {
-		return Result{}, err
-	}
-	if err := v.digest(); err != nil {
-		return Result{}, err
-	}
-	if err := v.compareAll(); err != nil {
-		return Result{}, err
+	for _, step := range []func() error{v.open, v.collect, v.digest, v.compareAll} {
+		if err := step(); err != nil {
+			return Result{}, refusal(err)
+		}
 	}
 	return v.result()
 }
