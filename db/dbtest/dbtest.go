@@ -42,6 +42,12 @@ func Each(t *testing.T, test func(t *testing.T, d *db.DB)) {
 	t.Run("postgres", func(t *testing.T) { test(t, Postgres(t)) })
 }
 
+// Open opens a database that is migrated already, as a second process does.
+func Open(t testing.TB, address string, change ...func(*db.Config)) *db.DB {
+	t.Helper()
+	return open(t, address, change)
+}
+
 func open(t testing.TB, address string, change []func(*db.Config)) *db.DB {
 	t.Helper()
 	c := db.Config{URL: address}
