@@ -42,7 +42,7 @@ type People interface {
 	SetLook(ctx context.Context, id people.ID, language, scheme string) error
 }
 
-// Config is what the pages need. Everything but Demo… and Trusted is required.
+// Config is what the pages need. Everything but Meter, Demo… and Trusted is required.
 type Config struct {
 	Identity *identity.Service
 	Signing  *signing.Service
@@ -52,6 +52,7 @@ type Config struct {
 	Changes  Changes
 	Verify   Verifier
 	Health   Health
+	Meter    Meter // optional
 
 	Brand       templates.Brand
 	BaseURL     string                       // scheme://host, as browsers see it

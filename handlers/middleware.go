@@ -26,8 +26,10 @@ type record struct {
 	reference string
 	address   string
 	person    people.ID
+	route     string // pattern of the table
 	status    int
 	bytes     int64
+	finished  bool // the handler returned, and did not panic
 }
 
 func recordOf(r *http.Request) *record {
@@ -89,24 +91,49 @@ func (w *statusWriter) Write(b []byte) (int, error) {
 
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// record writes one line per request, at its end: path pattern and ids, never a query,
-// a form or a header, which may hold codes and tokens.
+// record counts each request and writes one line at its end: route, path and ids, never a
+// query, a form or a header, which may hold codes and tokens.
 func (a *App) record(next http.Handler) http.Handler {
+	known := a.patterns()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		begin := time.Now()
 		rec := &record{reference: newReference(), address: a.clientAddress(r)}
 		ctx := context.WithValue(r.Context(), recordKey, rec)
 		r = r.WithContext(auth.WithClient(ctx, auth.Client{Address: rec.address, Request: rec.reference}))
 		w.Header().Set("X-Request-Id", rec.reference)
-		next.ServeHTTP(&statusWriter{w, rec}, r)
-		if strings.HasPrefix(r.URL.Path, "/static/") {
-			return
+		answer := &statusWriter{w, rec}
+		if a.Meter != nil {
+			a.Meter.Begin()
 		}
-		a.log.InfoContext(r.Context(), "request",
-			slog.String("request", rec.reference), slog.String("method", r.Method), slog.String("path", r.URL.Path),
-			slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes), slog.Duration("took", time.Since(begin)),
-			slog.String("person", string(rec.person)), slog.String("address", rec.address))
+		defer func() {
+			rec.route = routeOf(r, known)
+			a.ended(r, answer, time.Since(begin))
+		}()
+		next.ServeHTTP(answer, r)
+		rec.finished = true
 	})
+}
+
+// ended counts a request and writes its line, also when its handler panicked.
+func (a *App) ended(r *http.Request, w *statusWriter, took time.Duration) {
+	rec := w.rec
+	switch {
+	case rec.status != 0:
+	case rec.finished:
+		rec.status = http.StatusOK // net/http answers so when nothing was written
+	default:
+		rec.status = http.StatusInternalServerError
+	}
+	if a.Meter != nil {
+		a.Meter.End(served(r, w, took))
+	}
+	if rec.route == "/static/" {
+		return
+	}
+	a.log.InfoContext(r.Context(), "request",
+		slog.String("request", rec.reference), slog.String("method", r.Method), slog.String("route", rec.route), slog.String("path", r.URL.Path),
+		slog.Int("status", rec.status), slog.Int64("bytes", rec.bytes), slog.Duration("took", took),
+		slog.String("person", string(rec.person)), slog.String("address", rec.address))
 }
 
 // clientAddress takes X-Forwarded-For only from proxies that are configured, from the right.

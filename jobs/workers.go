@@ -52,7 +52,7 @@ type Sweeper interface {
 	Sweep(ctx context.Context) (int, error)
 }
 
-// Config of the workers. Everything but Sweep and the times is required.
+// Config of the workers. Everything but Sweep, Observe and the times is required.
 type Config struct {
 	DB          Database
 	Signing     Signing
@@ -64,7 +64,19 @@ type Config struct {
 	MailEvery   time.Duration // 2 s
 	NumberEvery time.Duration // 5 s
 	Log         *slog.Logger
+	// Observe is told of every run of a job, by its kind.
+	Observe func(kind string, outcome Outcome, took time.Duration)
 }
+
+// Outcome of one run of a job.
+type Outcome string
+
+// The outcomes.
+const (
+	Done     Outcome = "done"
+	Failed   Outcome = "failed"
+	Panicked Outcome = "panicked"
+)
 
 // Workers run jobs until they are stopped.
 type Workers struct {
@@ -155,6 +167,7 @@ func New(c Config) (*Workers, error) {
 		RescueStuckJobsAfter: rescueAfter,
 		MaxAttempts:          maxTries,
 		ErrorHandler:         failures{c.Log},
+		Middleware:           []rivertype.Middleware{observed(c.Observe)},
 		Logger:               slog.New(quiet{c.Log.Handler()}),
 		// Periodic jobs come every few seconds; finished ones tell nothing.
 		CompletedJobRetentionPeriod: 10 * time.Minute,
@@ -185,6 +198,22 @@ func hearing(database Database) (riverdriver.Driver[*sql.Tx], *pgxpool.Pool, err
 		return nil, nil, fmt.Errorf("open the queue's connection: %w", err)
 	}
 	return riverdatabasesql.NewWithPgxListener(database.Handle(), pool), pool, nil
+}
+
+// observed tells how every run ended.
+func observed(observe func(string, Outcome, time.Duration)) river.WorkerMiddlewareFunc {
+	return func(ctx context.Context, job *rivertype.JobRow, run func(context.Context) error) error {
+		if observe == nil {
+			return run(ctx)
+		}
+		begin, outcome := time.Now(), Panicked
+		defer func() { observe(job.Kind, outcome, time.Since(begin)) }()
+		err := run(ctx)
+		if outcome = Done; err != nil {
+			outcome = Failed
+		}
+		return err
+	}
 }
 
 func orElse(d, otherwise time.Duration) time.Duration {

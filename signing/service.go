@@ -55,6 +55,10 @@ type Options struct {
 	PortalURL     string        // for links in mails
 	MaxTogether   int           // most documents in one ceremony: 100
 	NoTimestamp   bool          // release at B-B: only where there is no clock service
+
+	// Observe is told of every move of a document, a ceremony or a signature, once it is
+	// stored. An empty from is a new one.
+	Observe func(object, from, to string)
 }
 
 // Quota is how much one person may keep here.
@@ -109,6 +113,9 @@ func NewService(o Options) *Service {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Observe == nil {
+		o.Observe = func(string, string, string) {}
 	}
 	return &Service{Options: o}
 }

@@ -134,5 +134,24 @@ func (s *Service) apply(ctx context.Context, t *step) error {
 	for _, v := range t.bump {
 		*v++
 	}
+	s.observe(c)
 	return nil
+}
+
+func (s *Service) observe(c Change) {
+	for _, m := range c.Documents {
+		moved(s, "document", m.From, m.To.State)
+	}
+	for _, m := range c.Ceremonies {
+		moved(s, "ceremony", m.From, m.To.State)
+	}
+	for _, m := range c.Signatures {
+		moved(s, "signature", m.From, m.To.State)
+	}
+}
+
+func moved[S ~string](s *Service, object string, from, to S) {
+	if from != to {
+		s.Observe(object, string(from), string(to))
+	}
 }

@@ -22,7 +22,11 @@ const fullBelow = 64 << 20
 type parts struct {
 	store  *db.DB
 	folder blob.Bucket
+	late   *warnings
 }
+
+// Warnings names work that waits longer than it should.
+func (p parts) Warnings(ctx context.Context) map[string]string { return p.late.tell(ctx) }
 
 // Problems names the parts that do not work. DTM and the login provider are not among
 // them: pages that do not need them still work while they are away.
@@ -77,14 +81,16 @@ func health(ctx context.Context, args []string) error {
 }
 
 // version names the build and the toolchain, which matters for the faults of net/http.
-func version() string {
-	v := "devel"
+func version() string { return revision() + " (" + runtime.Version() + ")" }
+
+// revision is the commit the program was built from.
+func revision() string {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-				v = s.Value[:12]
+				return s.Value[:12]
 			}
 		}
 	}
-	return v + " (" + runtime.Version() + ")"
+	return "devel"
 }

@@ -55,7 +55,14 @@ func serve(ctx context.Context) error {
 
 	streams, endStreams := context.WithCancel(context.WithoutCancel(ctx))
 	defer endStreams()
-	site, workers, err := build(streams, c, store, log)
+	meters := newMeters()
+	meters.watch(store)
+	if c.MetricsListen != "" {
+		if err := meters.serve(streams, c.MetricsListen, log); err != nil {
+			return err
+		}
+	}
+	site, workers, err := build(streams, c, store, meters, log)
 	if err != nil {
 		return err
 	}
@@ -137,7 +144,7 @@ func migrate(ctx context.Context) error {
 }
 
 // build wires the parts; nothing here decides anything.
-func build(streams context.Context, c config, store *db.DB, log *slog.Logger) (http.Handler, *jobs.Workers, error) {
+func build(streams context.Context, c config, store *db.DB, meters *meters, log *slog.Logger) (http.Handler, *jobs.Workers, error) {
 	queue, err := jobs.NewQueue(store)
 	if err != nil {
 		return nil, nil, err
@@ -147,7 +154,7 @@ func build(streams context.Context, c config, store *db.DB, log *slog.Logger) (h
 	if err != nil {
 		return nil, nil, err
 	}
-	remote, err := remoteClient(c, nil)
+	remote, err := remoteClient(c, meters.call)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -172,7 +179,7 @@ func build(streams context.Context, c config, store *db.DB, log *slog.Logger) (h
 	documents := signing.NewService(signing.Options{
 		Store: store.Signing(), Remote: remote, Credentials: credentials{checks}, Blobs: blobs{bytes}, Log: log,
 		MaxBytes: c.MaxUpload, Quota: signing.Quota{Bytes: c.QuotaBytes, Files: c.QuotaFiles}, Roots: roots, PortalURL: c.BaseURL,
-		AuthorizeWait: c.DTMAuthorize, SignWait: 2 * c.DTMSign, NoTimestamp: c.NoTimestamp,
+		AuthorizeWait: c.DTMAuthorize, SignWait: 2 * c.DTMSign, NoTimestamp: c.NoTimestamp, Observe: meters.move,
 	})
 	login, err := signIn(c, store, log)
 	if err != nil {
@@ -184,7 +191,7 @@ func build(streams context.Context, c config, store *db.DB, log *slog.Logger) (h
 	}
 	post := mail.NewDelivery(store.Outbox(), sender, log)
 	workers, err := jobs.New(jobs.Config{
-		DB: store, Log: log, Signing: documents, Identity: checks, LookEvery: c.LookEvery,
+		DB: store, Log: log, Signing: documents, Identity: checks, LookEvery: c.LookEvery, Observe: meters.run,
 		Mail: post, Tree: &audit.Tree{Store: store.AuditTree()}, Sweep: sweeper{login, post, bytes, store},
 	})
 	if err != nil {
@@ -192,7 +199,7 @@ func build(streams context.Context, c config, store *db.DB, log *slog.Logger) (h
 	}
 	app := handlers.New(streams, handlers.Config{
 		Identity: checks, Signing: documents, Auth: login, Log: auditLog{store}, People: store.People(), Changes: store,
-		Verify: verifier{roots}, Health: parts{store, folder},
+		Verify: verifier{roots}, Health: parts{store, folder, &warnings{store: store, failing: meters.failing, now: time.Now}}, Meter: meters,
 		Brand:   templates.Brand{Name: c.BrandName, Organization: c.Organization, HelpEmail: c.HelpEmail},
 		BaseURL: c.BaseURL, Issuer: origin(c.Issuer), Hue: c.BrandHue, Chroma: c.BrandChroma,
 		MaxBytes: c.MaxUpload, MaxVerify: c.MaxVerify, Trusted: c.Proxies,

@@ -248,6 +248,7 @@ func (l *Log) String() string {
 type fine struct{}
 
 func (fine) Problems(context.Context) map[string]string { return nil }
+func (fine) Warnings(context.Context) map[string]string { return nil }
 
 func corrupt(err error) error {
 	if errors.Is(err, blob.ErrCorrupt) || errors.Is(err, blob.ErrNotFound) {
