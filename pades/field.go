@@ -72,6 +72,9 @@ func chooseField(f *pdf.File, o Options) (*target, error) {
 
 // permitted refuses what any change would break, whichever field it goes into.
 func permitted(f *pdf.File, form *pdf.Form, sigs []pdf.Signature, o Options) error {
+	if err := f.Whole(); err != nil {
+		return err
+	}
 	p, err := certification(f, sigs)
 	if err != nil {
 		return err

@@ -100,3 +100,23 @@ func (f *File) PageCount() (int, error) {
 	err = f.Pages(func(Page) bool { n++; return true })
 	return n, err
 }
+
+// Whole refuses what was rebuilt out of a part of a file: one that was cut off between two
+// objects scans well, and has lost the pages that came after.
+func (f *File) Whole() error {
+	if !f.Repaired {
+		return nil
+	}
+	want, err := f.PageCount()
+	if err != nil {
+		return err
+	}
+	have := 0
+	if err := f.Pages(func(Page) bool { have++; return have < want }); err != nil {
+		return err
+	}
+	if have < want {
+		return fmt.Errorf("%w: only %d of %d pages are left", ErrTruncated, have, want)
+	}
+	return nil
+}
