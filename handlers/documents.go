@@ -108,15 +108,29 @@ func (a *App) uploadRaw(w http.ResponseWriter, r *http.Request) error {
 			a.log.ErrorContext(r.Context(), "upload failed", "request", view.Reference, "cause", err)
 		}
 		w.WriteHeader(status)
-		return json.NewEncoder(w).Encode(map[string]string{"sentence": templates.T(a.textContext(r), view.Sentence, argsOf(err)...), "reference": view.Reference})
+		return json.NewEncoder(w).Encode(map[string]string{"sentence": a.refusal(r, view), "reference": view.Reference})
 	}
 	if document.State != signing.DocumentReady {
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		return json.NewEncoder(w).Encode(map[string]string{"sentence": templates.T(a.textContext(r), signing.Explain(document.Reason).Sentence), "reference": referenceOf(r)})
+		return json.NewEncoder(w).Encode(map[string]string{"sentence": a.refusedFile(r, document), "reference": referenceOf(r)})
 	}
 	w.Header().Set("Location", "/documents/"+string(document.ID))
 	w.WriteHeader(http.StatusCreated)
 	return json.NewEncoder(w).Encode(map[string]string{"location": "/documents/" + string(document.ID)})
+}
+
+// refusal is why a file was not taken, and what helps.
+func (a *App) refusal(r *http.Request, v templates.Problem) string {
+	sentence := templates.T(a.textContext(r), v.Sentence, v.Args...)
+	if v.Who == "" {
+		return sentence
+	}
+	return sentence + " " + templates.T(a.textContext(r), v.Who)
+}
+
+func (a *App) refusedFile(r *http.Request, d signing.Document) string {
+	why := signing.Explain(d.Reason)
+	return a.refusal(r, templates.Problem{Sentence: why.Sentence, Who: why.Who})
 }
 
 func uploadStatus(status int, err error) int {
@@ -156,10 +170,10 @@ func (a *App) uploadForm(w http.ResponseWriter, r *http.Request) error {
 		if status = uploadStatus(status, err); status >= 500 && status != http.StatusInsufficientStorage {
 			return err
 		}
-		return a.refuseUpload(w, r, status, name, templates.T(a.textContext(r), view.Sentence, argsOf(err)...))
+		return a.refuseUpload(w, r, status, name, a.refusal(r, view))
 	}
 	if document.State != signing.DocumentReady {
-		return a.refuseUpload(w, r, http.StatusUnprocessableEntity, document.Name, templates.T(a.textContext(r), signing.Explain(document.Reason).Sentence))
+		return a.refuseUpload(w, r, http.StatusUnprocessableEntity, document.Name, a.refusedFile(r, document))
 	}
 	return a.redirect(w, r, "/documents/"+string(document.ID), "")
 }
