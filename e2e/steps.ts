@@ -1,4 +1,4 @@
-import { type Page, expect } from "@playwright/test";
+import { type Locator, type Page, expect } from "@playwright/test";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -33,9 +33,10 @@ export async function atTheDesk(outside: Page, world: World, name: string, ...bu
 
 /** From nothing to a usable credential of the profile, over the pages. */
 export async function credential(world: World, signer: Page, admin: Page, outside: Page, name: string, profile: string): Promise<void> {
-  const check = await startCheck(signer, world);
+  const standard = profile.startsWith("Advanced") ? "Advanced+" : "Basic";
+  const check = await startCheck(signer, world, standard);
   await confirmMail(outside, world, `${name.toLowerCase()}@example.test`);
-  await atTheDesk(outside, world, `${name} Example`, "Submit papers", "Start review", "Verified");
+  if (standard === "Advanced+") await atTheDesk(outside, world, `${name} Example`, "Submit papers", "Start review", "Verified");
   await expect(heading(signer, "An admin decides")).toBeVisible();
   await admin.goto(`${world.portal}/review/${check.split("/").pop()}`);
   await admin.getByRole("button", { name: /^Approve/ }).click();
@@ -77,6 +78,20 @@ export async function pinOf(outside: Page, world: World, email: string): Promise
   await outside.goto(`${world.simulator}/mailbox?to=${email}`);
   return (await outside.locator("[data-pin]").first().getAttribute("data-pin"))!;
 }
+
+/** The button that signs. */
+export const press = (page: Page): Locator => page.getByRole("button", { name: "Sign 1 document" });
+
+/** Presses the button of a form without the browser's own check of its fields: the server's is meant. */
+export async function pressUnchecked(button: Locator): Promise<void> {
+  await button.evaluate((b: HTMLButtonElement) => {
+    b.form!.noValidate = true;
+    b.click();
+  });
+}
+
+/** A code that is not the given one. */
+export const wrong = (code: string): string => code.slice(0, -1) + ((Number(code.at(-1)) + 1) % 10);
 
 /** Enters whatever the form asks for, and signs. */
 export async function enterFactors(page: Page, outside: Page, world: World, email: string): Promise<void> {

@@ -1,19 +1,26 @@
 import { type Browser, type BrowserContextOptions, type Page, test as base } from "@playwright/test";
-import { World } from "./world.js";
+import { type Settings, World } from "./world.js";
 
 export { expect } from "@playwright/test";
 
-type Worlds = { room: string; world: World; person: (name: Name, options?: BrowserContextOptions) => Promise<Page>; visitor: (options?: BrowserContextOptions) => Promise<Page> };
+type Worlds = { room: string; settings: Settings; world: World; person: (name: Name, options?: BrowserContextOptions) => Promise<Page>; visitor: (options?: BrowserContextOptions) => Promise<Page> };
 export type Name = "Ada" | "Ben" | "Cleo" | "Dora";
 
-/** What the console may not say on any page of ours: the policy was broken, or a script failed. */
+/** What the browser may not say on any page of ours: the policy was broken, a script failed, an asset is missing. */
 const complaints: string[] = [];
+
+/** For the test that breaks the policy on purpose: what was said until now, forgotten by the others. */
+export const forgetComplaints = (): string[] => complaints.splice(0);
 
 function listen(page: Page): Page {
   page.on("console", (m) => {
-    if (/Content Security Policy/.test(m.text())) complaints.push(`${page.url()}: ${m.text()}`);
+    // What a server refused, or that it was away for a moment, is for each test to judge.
+    if (m.type() === "error" && !/^(Failed to load resource: |htmx: htmx:sse:error)/.test(m.text())) complaints.push(`${page.url()}: ${m.text()}`);
   });
   page.on("pageerror", (e) => complaints.push(`${page.url()}: ${e.message}`));
+  page.on("response", (r) => {
+    if (r.status() >= 400 && ["stylesheet", "script", "image", "font"].includes(r.request().resourceType())) complaints.push(`${page.url()}: ${r.status()} for ${r.url()}`);
+  });
   return page;
 }
 
@@ -23,12 +30,13 @@ async function open(browser: Browser, options?: BrowserContextOptions): Promise<
 }
 
 /** One world a file, named by its room; a page per person, each with a browser of their own. */
-export const test = base.extend<Omit<Worlds, "world" | "room">, Pick<Worlds, "world" | "room">>({
+export const test = base.extend<Pick<Worlds, "person" | "visitor">, Omit<Worlds, "person" | "visitor">>({
   room: ["", { option: true, scope: "worker" }],
+  settings: [{}, { option: true, scope: "worker" }],
   world: [
-    async ({ room }, use) => {
+    async ({ room, settings }, use) => {
       if (!room) throw new Error("the file names no room: test.use({ room })");
-      const world = await World.start();
+      const world = await World.start(settings);
       await use(world);
       await world.stop();
     },

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,12 +41,6 @@ export class World {
     return world;
   }
 
-  /** Ends the demo as Ctrl-C does, or kills it and the portal, and starts it on the same data. */
-  async restart(signal: "SIGINT" | "SIGKILL"): Promise<void> {
-    await this.end(signal);
-    await this.launch();
-  }
-
   async stop(): Promise<void> {
     await this.end("SIGINT");
     rmSync(this.data, { recursive: true, force: true });
@@ -61,6 +55,7 @@ export class World {
     this.child.kill(signal);
     for (const pid of portals) process.kill(pid, "SIGKILL");
     await ended;
+    while (!(await isFree(this.port))) await new Promise((resolve) => setTimeout(resolve, 20)); // a killed portal is gone a moment later
     return this.child.exitCode;
   }
 
@@ -69,7 +64,8 @@ export class World {
     return this.said;
   }
 
-  private async launch(): Promise<void> {
+  /** Starts the demo on its data, as the first time. */
+  async launch(): Promise<void> {
     this.said = "";
     this.child = spawn("../bin/demo", ["-port", String(this.port), "-data", this.data, "-fast", ...(this.settings.args ?? [])], {
       stdio: ["ignore", "pipe", "pipe"],
@@ -89,6 +85,17 @@ export class World {
   async ledger(kind?: string): Promise<LedgerEntry[]> {
     const all = (await this.ask("ledger")) as LedgerEntry[];
     return kind ? all.filter((entry) => entry.kind === kind) : all;
+  }
+
+  /** How many entries of each kind the ledger has gained since it was this long; that a used SAD died is no news. */
+  async since(length: number): Promise<Record<string, number>> {
+    const count: Record<string, number> = {};
+    for (const { kind, outcome } of (await this.ledger()).slice(length)) {
+      if (kind === "sad_died") continue;
+      const name = outcome ? `${kind} ${outcome}` : kind;
+      count[name] = (count[name] ?? 0) + 1;
+    }
+    return count;
   }
 
   /** How often DTM was called at a path that ends so. */
@@ -128,7 +135,8 @@ export class World {
 export type LedgerEntry = { kind: string; user?: string; credential?: string; outcome?: string; hashes?: string[]; sad?: string };
 
 function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, "utf8").split(" ").filter(Boolean).map(Number);
+  const threads = readdirSync(`/proc/${pid}/task`); // any of them may have started one
+  return threads.flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number));
 }
 
 /** A port with two free ones after it, below those that the system hands out by itself. */

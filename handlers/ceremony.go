@@ -269,6 +269,7 @@ func (a *App) ceremonyAgain(w http.ResponseWriter, r *http.Request, cause error)
 	if err != nil {
 		return err
 	}
+	view.Live = "" // the first event of a stream would take away what is said here
 	switch domain.Code {
 	case "otp_empty":
 		view.CodeError = "empty"

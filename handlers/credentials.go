@@ -154,6 +154,7 @@ func (a *App) credentialChanged(w http.ResponseWriter, r *http.Request, cause er
 	if err != nil {
 		return err
 	}
+	view.Live = "" // the first event of a stream would take away what is said here
 	view.Problem = problem.Sentence
 	return a.page(w, r, status, templates.CredentialPage(view))
 }

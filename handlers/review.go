@@ -262,6 +262,7 @@ func (a *App) decided(w http.ResponseWriter, r *http.Request, cause error, form,
 	if err != nil {
 		return err
 	}
+	view.Live = "" // the first event of a stream would take away what is said here
 	view.Form, view.Error, view.Note = form, problem.Sentence, cut(r.PostForm.Get("note"), 1000)
 	return a.page(w, r, status, templates.ReviewCasePage(view))
 }
