@@ -123,10 +123,14 @@ func looking[T river.JobArgs](log *slog.Logger, look func(ctx context.Context) (
 	return func(ctx context.Context, args T) error {
 		if _, err := look(ctx); err != nil && ctx.Err() == nil {
 			log.WarnContext(ctx, "job failed", "kind", args.Kind(), "cause", err)
+			return missed{err}
 		}
 		return nil
 	}
 }
+
+// missed is a look that failed: counted, and done with all the same.
+type missed struct{ error }
 
 // New makes workers; Start runs them.
 func New(c Config) (*Workers, error) {
@@ -200,17 +204,19 @@ func hearing(database Database) (riverdriver.Driver[*sql.Tx], *pgxpool.Pool, err
 	return riverdatabasesql.NewWithPgxListener(database.Handle(), pool), pool, nil
 }
 
-// observed tells how every run ended.
+// observed tells how every run ended, and ends those that missed.
 func observed(observe func(string, Outcome, time.Duration)) river.WorkerMiddlewareFunc {
 	return func(ctx context.Context, job *rivertype.JobRow, run func(context.Context) error) error {
-		if observe == nil {
-			return run(ctx)
-		}
 		begin, outcome := time.Now(), Panicked
-		defer func() { observe(job.Kind, outcome, time.Since(begin)) }()
+		if observe != nil {
+			defer func() { observe(job.Kind, outcome, time.Since(begin)) }()
+		}
 		err := run(ctx)
 		if outcome = Done; err != nil {
 			outcome = Failed
+		}
+		if errors.As(err, new(missed)) {
+			return nil
 		}
 		return err
 	}
