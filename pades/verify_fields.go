@@ -202,7 +202,7 @@ func (c *comparison) filled(before, after *pdf.Form) error {
 		if !ok {
 			return refuseChange("a form field was removed.")
 		}
-		if was.Type != "Sig" || was.Place.Direct() || !c.changed[was.Ref.Num] {
+		if was.Type != "Sig" || was.Direct() || !c.changed[was.Ref.Num] {
 			continue // form.go's other fields are left to the general rule
 		}
 		if empty, err := c.old.Resolve(was.Dict.Get("V")); err != nil || empty != nil || now.Dict.Get("V") == nil {

@@ -2,6 +2,7 @@ package pades
 
 import (
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -127,7 +128,7 @@ func (v *verification) vouched(c *x509.Certificate, pool []*x509.Certificate) bo
 			continue
 		}
 		err := c.CheckSignatureFrom(issuer)
-		if _, old := err.(x509.InsecureAlgorithmError); err == nil || old && issuer.Equal(c) {
+		if old := (x509.InsecureAlgorithmError)(0); err == nil || errors.As(err, &old) && issuer.Equal(c) {
 			return true // an old root's own signature says nothing either way
 		}
 	}

@@ -186,7 +186,7 @@ func (f *File) within(at int64, parse func(*lexer) error) error {
 		}
 		l := &lexer{b: b, base: at, last: at+int64(len(b)) >= f.Size}
 		err = parse(l)
-		if err != errShort {
+		if !errors.Is(err, errShort) {
 			return err
 		}
 		if n == maxObjectText {

@@ -130,13 +130,12 @@ func (s *scan) piece(b []byte, at int64) (int64, error) {
 }
 
 func indexEither(b []byte, x, y string) int {
-	i, j := bytes.Index(b, []byte(x)), -1
+	i := bytes.Index(b, []byte(x))
+	before := b
 	if i >= 0 {
-		j = bytes.Index(b[:i], []byte(y))
-	} else {
-		j = bytes.Index(b, []byte(y))
+		before = b[:i]
 	}
-	if j >= 0 {
+	if j := bytes.Index(before, []byte(y)); j >= 0 {
 		return j
 	}
 	return i

@@ -2,6 +2,7 @@ package pdf
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -57,7 +58,7 @@ func (f *File) endOf(s *section) (eof, end int64, err error) {
 	}
 	at += 5
 	b, err := f.bytes(at, 2)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, 0, err
 	}
 	switch {

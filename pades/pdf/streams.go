@@ -171,7 +171,8 @@ func (f *File) inflate(b []byte, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%w: inflated size", ErrTooComplex)
 	}
 	// A wrong or missing checksum at the end is common and harmless.
-	if err != nil && !(len(out) > 0 && (errors.Is(err, zlib.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF))) {
+	harmless := len(out) > 0 && (errors.Is(err, zlib.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF))
+	if err != nil && !harmless {
 		return nil, fmt.Errorf("%w: inflate: %v", ErrDamaged, err)
 	}
 	return out, nil

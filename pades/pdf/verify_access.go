@@ -2,8 +2,8 @@ package pdf
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
-	"io"
 	"slices"
 )
 
@@ -343,7 +343,7 @@ func (f *File) piece(at int64, listed map[int64]bool, places map[int64]*section)
 		word = w
 		if word == "startxref" {
 			n, e := l.uint()
-			if e == errShort {
+			if errors.Is(e, errShort) {
 				return e
 			}
 			if e != nil || places[n+f.base] == nil && n != 0 { // 0: the first part of a linearised file
@@ -385,21 +385,18 @@ func (f *File) afterObject(o Object, begin, at int64) (int64, *Stray, error) {
 		at, words = st.At+n, []string{"endstream", "endobj"}
 	}
 	for _, want := range words {
-		err := f.within(at, func(l *lexer) error {
-			w, err := l.keyword()
-			if err == nil && w != want {
-				err = io.ErrUnexpectedEOF
-			}
-			if err == nil {
+		var got string
+		err := f.within(at, func(l *lexer) (err error) {
+			if got, err = l.keyword(); err == nil && got == want {
 				at = l.base + int64(l.pos)
 			}
 			return err
 		})
-		if err == io.ErrUnexpectedEOF {
-			return 0, &Stray{At: begin}, nil
-		}
 		if err != nil {
 			return 0, nil, err
+		}
+		if got != want {
+			return 0, &Stray{At: begin}, nil
 		}
 	}
 	return at, nil, nil
