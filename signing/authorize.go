@@ -133,7 +133,7 @@ func (at *authorizing) approve(ctx context.Context, f Factors) (sad dtmclient.SA
 		OTP: f.OTP, PIN: f.PIN, Description: description(len(hashes)), ClientData: string(at.c.ID)})
 	if err != nil {
 		cancel()
-		<-reread
+		<-reread //nolint:errcheck // nothing was signed; what the service said is the answer
 		return sad, at.back(ctx, err)
 	}
 	at.dead = at.s.Now().Add(min(sad.ExpiresIn, sadLife))

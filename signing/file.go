@@ -60,7 +60,7 @@ func (f *File) ReadAt(p []byte, off int64) (n int, err error) {
 		got, err := part.ReadAt(want, off-part.start)
 		n += got
 		if got < len(want) {
-			if err == nil || err == io.EOF {
+			if err == nil || errors.Is(err, io.EOF) {
 				err = io.ErrUnexpectedEOF
 			}
 			return n, err
@@ -81,7 +81,7 @@ func (f *File) Read(p []byte) (int, error) {
 	}
 	n, err := f.ReadAt(p, f.at)
 	f.at += int64(n)
-	if n > 0 && err == io.EOF {
+	if n > 0 && errors.Is(err, io.EOF) {
 		err = nil
 	}
 	return n, err

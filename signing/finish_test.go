@@ -31,7 +31,7 @@ func withoutClock(t *testing.T) (*world, signing.Document, signing.Ceremony, sig
 }
 
 func TestSilentClockServiceDelaysTheReleaseWithoutASecondSignature(t *testing.T) {
-	w, d, c, g := withoutClock(t)
+	w, d, c, _ := withoutClock(t)
 	require.Equal(t, page("Unfinished", 0), w.bytes(w.ada, d.ID), "what is not finished is not given out")
 	n, err := w.LookAgain(ctx)
 	require.NoError(t, err)
@@ -40,7 +40,7 @@ func TestSilentClockServiceDelaysTheReleaseWithoutASecondSignature(t *testing.T)
 	n, err = w.LookAgain(ctx)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
-	_, g = w.state(c)
+	_, g := w.state(c)
 	require.Equal(t, signing.SignatureReleased, g.State)
 	require.Equal(t, 1, w.calls("signatures/signHash"))
 }

@@ -174,7 +174,7 @@ func (in *intake) copy(ctx context.Context, w io.Writer, r io.Reader) error {
 		// One byte more than may come is enough to know that there is more.
 		want := min(int64(block), in.limit()+1-in.n)
 		n, err := fill(r, buf[:want])
-		end := err == io.EOF
+		end := err == io.EOF //nolint:errorlint // a reader ends with EOF itself; one that is wrapped is a failure
 		if err != nil && !end {
 			return fail(codeBrokenOff, err)
 		}
