@@ -139,5 +139,6 @@ func strictBase64(s string) bool {
 // cookie makes one of our cookies; SameSite=Lax because the provider's answer comes by a
 // navigation from its site.
 func (a *Auth) cookie(name, value string, maxAge int) *http.Cookie {
+	//nolint:gosec // G124: Secure is off for a demo on localhost only
 	return &http.Cookie{Name: name, Value: value, Path: "/", MaxAge: maxAge, Secure: a.Secure, HttpOnly: true, SameSite: http.SameSiteLaxMode}
 }

@@ -204,7 +204,7 @@ func TestTabsSignInSideBySideAndAttemptsStayFew(t *testing.T) {
 	s := newSite(t, nil)
 	b := s.browser()
 	b.signIn("ada")
-	b.Client.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	b.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	for range 7 {
 		b.get("/login") // begun and left
 		require.LessOrEqual(t, len(b.cookies()), 5, "four attempts and the session")
