@@ -32,7 +32,7 @@ func Folder(dir string) (*FolderBucket, error) {
 		return nil, fmt.Errorf("open blob folder: %w", err)
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		if err := os.Chmod(dir, 0o700); err != nil {
+		if err := os.Chmod(dir, 0o700); err != nil { //nolint:gosec // G302 means files; this is a folder
 			return nil, fmt.Errorf("blob folder %s is open to others: %w", dir, err)
 		}
 	}
@@ -272,5 +272,5 @@ func (f *FolderBucket) Free(context.Context) (int64, error) {
 	if err := syscall.Statfs(f.dir, &st); err != nil {
 		return -1, fmt.Errorf("free space of blob folder: %w", err)
 	}
-	return int64(st.Bavail) * int64(st.Bsize), nil
+	return int64(st.Bavail) * int64(st.Bsize), nil //nolint:unconvert // of another type on other systems
 }
