@@ -256,9 +256,6 @@ func (w auditWire) entry() AuditEntry {
 // dtmTime is how a time is asked for.
 func dtmTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
-// upper is how DTM writes its constants; a service that writes them small is understood too.
-func upper(s string) string { return strings.ToUpper(strings.TrimSpace(s)) }
-
 func texts(in []looseString) []string {
 	if len(in) == 0 {
 		return nil

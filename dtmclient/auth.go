@@ -88,7 +88,7 @@ func (a *clientCredentials) current(ctx context.Context) (Secret, error) {
 		f = &tokenFetch{done: make(chan struct{})}
 		a.fetch = f
 		// The fetch outlives the caller who began it: others wait for it too.
-		go a.run(context.Background(), f)
+		go a.run(context.WithoutCancel(ctx), f)
 	}
 	a.mu.Unlock()
 	select {

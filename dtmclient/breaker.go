@@ -32,7 +32,7 @@ func (b *breaker) told(e *Error, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	// Any answer of the service itself, a refusal too, shows that it is there.
-	if e == nil || (e.Kind != Unreachable && e.Kind != Unavailable && !(e.Kind == Unknown && e.lost)) {
+	if e == nil || (e.Kind != Unreachable && e.Kind != Unavailable && (e.Kind != Unknown || !e.lost)) {
 		b.failures = 0
 		return
 	}
