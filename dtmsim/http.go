@@ -102,10 +102,10 @@ func (c *call) run(admin bool, f func(*call) (int, any, error)) (int, any, error
 func (c *call) authenticate() (actor, error) {
 	bad := &apiError{status: http.StatusUnauthorized, code: "invalid_api_key", message: "The API key is missing or not valid"}
 	key := c.r.Header.Get("x-api-key")
-	switch {
-	case key == "":
+	switch key {
+	case "":
 		return actor{}, bad
-	case key == c.opt.APIKey:
+	case c.opt.APIKey:
 		return actor{id: serviceUserID, name: serviceUserName, admin: true}, nil
 	}
 	for _, u := range c.st.Users {

@@ -7,7 +7,6 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"encoding/base64"
-	"encoding/pem"
 	"io"
 	"math/big"
 	"net/http"
@@ -226,12 +225,4 @@ func (s *Sim) serveCRL(w http.ResponseWriter, ca entity, leaves bool) {
 	}
 	w.Header().Set("Content-Type", "application/pkix-crl")
 	_, _ = w.Write(der)
-}
-
-func parseCert(text string) (*x509.Certificate, error) {
-	block, _ := pem.Decode([]byte(text))
-	if block == nil {
-		return nil, io.ErrUnexpectedEOF
-	}
-	return x509.ParseCertificate(block.Bytes)
 }
