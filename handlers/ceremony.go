@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -214,6 +215,12 @@ func failedBecause(c signing.Ceremony, s signing.Signature) templates.Problem {
 	explained := signing.Explain(reason)
 	p := templates.Problem{Title: "Nothing was signed", Sentence: explained.Sentence, Who: explained.Who, Signed: "Nothing was signed.",
 		WayOn: "Start again", WayPath: "/documents/" + string(s.Document) + "/sign"}
+	if explained.Signed != "" {
+		p.Signed = explained.Signed
+	}
+	if !strings.HasPrefix(p.Signed, "Nothing was signed") { // DigiCert may have made a signature, or has
+		p.Title = "There is no signed file"
+	}
 	switch s.State {
 	case signing.SignatureOutcomeUnknown:
 		p.Title = "We do not know whether DigiCert signed"
@@ -280,8 +287,10 @@ func (a *App) ceremonyAgain(w http.ResponseWriter, r *http.Request, cause error)
 	case "otp_wrong", "otp_expired", "otp_locked", "pin_wrong", "pin_locked":
 		view.CodeError, view.PINError = factorErrors(signing.Ceremony{Reason: domain.Code})
 	default:
-		problem.Title = "That did not work"
-		view.Problem = &problem
+		if view.Step != "failed" { // that page says it all itself
+			problem.Title = "That did not work"
+			view.Problem = &problem
+		}
 	}
 	return a.page(w, r, status, templates.CeremonyPage(view))
 }
