@@ -194,7 +194,7 @@ type late struct{ problems map[string]string }
 
 func (l *late) Problems(context.Context) map[string]string { return l.problems }
 func (*late) Warnings(context.Context) map[string]string {
-	return map[string]string{"mail": "2 mails were given up"}
+	return map[string]string{"mail": "mails given up: 2"}
 }
 
 func TestWorkThatWaitsIsAWarningAndNotUnreadiness(t *testing.T) {
@@ -202,7 +202,7 @@ func TestWorkThatWaitsIsAWarningAndNotUnreadiness(t *testing.T) {
 	s, _ := metered(t, handlerstest.Options{Handlers: func(c *handlers.Config) { c.Health = l }})
 	a := s.Browser().Get("/readyz")
 	require.Equal(t, 200, a.StatusCode)
-	require.JSONEq(t, `{"ready":true,"problems":null,"warnings":{"mail":"2 mails were given up"}}`, a.Body)
+	require.JSONEq(t, `{"ready":true,"problems":null,"warnings":{"mail":"mails given up: 2"}}`, a.Body)
 	l.problems = map[string]string{"database": "does not answer"}
 	a = s.Browser().Get("/readyz")
 	require.Equal(t, 503, a.StatusCode)

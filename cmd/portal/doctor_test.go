@@ -288,6 +288,7 @@ func TestDoctorSaysWhatTheServiceRefuses(t *testing.T) {
 }
 
 func TestDoctorDoesNotWaitForEver(t *testing.T) {
+	t.Parallel() // it waits
 	s := newSurroundings(t)
 	release := make(chan struct{})
 	t.Cleanup(func() { close(release) })

@@ -92,14 +92,14 @@ func (w *warnings) look(ctx context.Context) map[string]string {
 	}
 	say := func(name string, n int, text string) {
 		if n > 0 {
-			found[name] = fmt.Sprintf("%d %s", n, text)
+			found[name] = fmt.Sprintf("%s: %d", text, n)
 		}
 	}
 	if !b.AuditSince.IsZero() && w.now().Sub(b.AuditSince) > lateAfter {
 		found["audit"] = "entries wait for their place in the tree since " + b.AuditSince.UTC().Format(time.RFC3339)
 	}
-	say("retries", b.JobsFailing, "jobs were tried three times or more in vain")
-	say("overdue", b.Overdue, "documents, ceremonies or signatures are past their deadline and nobody ended them")
-	say("mail", b.MailDead, "mails were given up")
+	say("retries", b.JobsFailing, "jobs tried three times or more in vain")
+	say("overdue", b.Overdue, "documents, ceremonies or signatures past their deadline that nobody ended")
+	say("mail", b.MailDead, "mails given up")
 	return found
 }
