@@ -22,9 +22,8 @@ type statement struct {
 // recorder stands between database/sql and the driver, so that plans are asked for what
 // the store sends and not for a copy of it in a test.
 type recorder struct {
-	inner driver.Connector
-	mu    sync.Mutex
-	seen  []statement
+	mu   sync.Mutex
+	seen []statement
 }
 
 // record puts a recorder before both handles of d.
