@@ -132,6 +132,12 @@ func TestAJobExistsOnlyWithItsChange(t *testing.T) {
 			return undone
 		}), undone)
 		require.Empty(t, dbtest.Jobs(t, d))
+		require.NoError(t, d.InTx(t.Context(), func(tx *sqlx.Tx) error {
+			require.NoError(t, q.Enqueue(t.Context(), tx.Tx, signing.FinishSignature{Signature: "s1"}, time.Time{}))
+			require.Empty(t, dbtest.Jobs(t, d), "nobody sees it before the commit")
+			return nil
+		}))
+		require.Len(t, dbtest.Jobs(t, d), 1)
 		require.ErrorContains(t, d.InTx(t.Context(), func(tx *sqlx.Tx) error {
 			return q.Enqueue(t.Context(), tx.Tx, struct{}{}, time.Time{})
 		}), "not a job")
@@ -238,13 +244,13 @@ func TestAFailedJobIsTriedAgainAndLoggedWithoutItsArguments(t *testing.T) {
 
 func TestStopLetsARunningJobEndAndCancelsOneThatDoesNot(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		running, cancelled, ended := make(chan struct{}, 2), make(chan struct{}), make(chan struct{})
+		running, cancelled, ended := make(chan struct{}, 2), make(chan struct{}), make(chan error, 1)
 		goOn := make(chan struct{})
 		w := &world{finish: func(ctx context.Context, id signing.SignatureID) error {
 			running <- struct{}{}
 			if id == "polite" {
 				<-goOn
-				close(ended)
+				ended <- ctx.Err()
 				return nil
 			}
 			<-ctx.Done()
@@ -265,14 +271,18 @@ func TestStopLetsARunningJobEndAndCancelsOneThatDoesNot(t *testing.T) {
 			require.NoError(t, workers.Stop(ctx))
 			cancel()
 			if id == "polite" {
-				<-ended
 				select {
-				case <-cancelled:
-					t.Fatal("cancelled too early")
+				case err := <-ended:
+					require.NoError(t, err, "cancelled too early")
 				default:
+					t.Fatal("Stop did not wait for it")
 				}
 			} else {
-				<-cancelled
+				select {
+				case <-cancelled:
+				default:
+					t.Fatal("Stop left it running")
+				}
 			}
 		}
 	})
