@@ -86,6 +86,42 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 		return T(ctx, "approved the identity check, for now"), T(ctx, "approve the identity check")
 	case "validation.confirm":
 		return T(ctx, "told DigiCert of the approval"), T(ctx, "tell DigiCert of the approval")
+	case "validation.open", "validation.send":
+		return T(ctx, "told DigiCert of the identity check"), T(ctx, "tell DigiCert of the identity check")
+	case "validation.send-failed":
+		return T(ctx, "could not tell DigiCert of the identity check"), T(ctx, "tell DigiCert of the identity check")
+	case "validation.approve-send":
+		return T(ctx, "sent the approval to DigiCert"), T(ctx, "send the approval to DigiCert")
+	case "validation.approved":
+		return T(ctx, "saw DigiCert take the approval"), T(ctx, "approve the identity check at DigiCert")
+	case "validation.approve-failed":
+		return T(ctx, "saw DigiCert refuse the approval"), T(ctx, "approve the identity check at DigiCert")
+	case "validation.decide-failed":
+		return T(ctx, "saw DigiCert refuse the decision"), T(ctx, "send the decision to DigiCert")
+	case "validation.observe", "validation.overdue":
+		return T(ctx, "looked at the identity check at DigiCert"), T(ctx, "look at the identity check at DigiCert")
+	case "validation.list", "validation.list-any":
+		return T(ctx, "listed identity checks"), T(ctx, "list identity checks")
+	case "credential.issue-ask":
+		return T(ctx, "asked DigiCert to make a credential"), T(ctx, "have a credential made at DigiCert")
+	case "credential.observe", "credential.overdue":
+		return T(ctx, "looked at the credential at DigiCert"), T(ctx, "look at the credential at DigiCert")
+	case "credential.use":
+		return T(ctx, "used the credential"), T(ctx, "use the credential")
+	case "credential.list", "credential.list-any":
+		return T(ctx, "listed credentials"), T(ctx, "list credentials")
+	case "ceremony.used":
+		return T(ctx, "used the approval up"), T(ctx, "use the approval")
+	case "document.sign":
+		return T(ctx, "signed the document"), T(ctx, "sign the document")
+	case "signature.discard":
+		return T(ctx, "threw a late answer away"), T(ctx, "throw a late answer away")
+	case "audit.read-remote":
+		return T(ctx, "read DigiCert’s log"), T(ctx, "read DigiCert’s log")
+	case "profile.list":
+		return T(ctx, "listed certificate profiles"), T(ctx, "list certificate profiles")
+	case "seat.list":
+		return T(ctx, "looked at the seats"), T(ctx, "look at the seats")
 	case "validation.undo":
 		return T(ctx, "took the approval back"), T(ctx, "take the approval back")
 	case "validation.correct":
