@@ -21,8 +21,9 @@ type Served struct {
 	Took   time.Duration
 }
 
-// patterns are the routes that may be counted. What a visitor makes up is none of them,
-// also where the mux answers it as the pattern of a redirect.
+// patterns are the routes that may be counted. A ServeMux gives out a path as the pattern
+// of some redirects (CONNECT to a folder); ours has a handler for everything and makes none
+// of those, but what a visitor makes up must never become a label, whoever changes that.
 func (a *App) patterns() map[string]bool {
 	known := map[string]bool{"/static/": true, "/gallery": true, "/gallery/": true}
 	for _, route := range a.Routes() {

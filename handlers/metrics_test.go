@@ -89,8 +89,7 @@ func TestARequestIsCountedByItsPatternNeverByItsPath(t *testing.T) {
 	}
 }
 
-// The mux answers some requests itself, CONNECT among them, and then gives out the path as
-// if it were a pattern: anybody could fill the memory with labels.
+// Anybody could fill the memory with labels that are paths or methods of their own.
 func TestNoVisitorCanMakeUpARoute(t *testing.T) {
 	s, g := metered(t, handlerstest.Options{})
 	routes := []string{"other", "/static/"}
