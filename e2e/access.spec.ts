@@ -1,0 +1,167 @@
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Locator, Page } from "@playwright/test";
+import { pdf } from "./papers.js";
+import { atTheDesk, confirmMail, credential, download, file, heading, pinOf, press, startCheck, upload } from "./steps.js";
+import { expect, test } from "./test.js";
+
+test.use({ room: "access" });
+test.describe.configure({ mode: "serial" });
+
+const email = "ada@example.test";
+const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+/** What axe finds on the page that is open: one line a finding. */
+async function findings(page: Page, only?: string): Promise<string[]> {
+  const axe = new AxeBuilder({ page }).setLegacyMode(true); // no frames of other sites, so no window of its own
+  const { violations } = await (only ? axe.withRules(only) : axe.withTags(rules)).analyze();
+  return violations.flatMap((v) => v.nodes.map((n) => `${new URL(page.url()).pathname}: ${v.id} at ${n.target.join(" ")}: ${n.failureSummary?.replace(/\s+/g, " ")}`));
+}
+
+async function accessible(page: Page): Promise<void> {
+  await expect(page.locator("h1")).toHaveCount(1);
+  expect(await findings(page)).toEqual([]);
+}
+
+async function tabTo(page: Page, to: Locator): Promise<void> {
+  await expect(to).toBeVisible();
+  for (let i = 0; i < 80; i++) {
+    if (await to.evaluate((e) => e === document.activeElement)) return;
+    await page.keyboard.press("Tab");
+  }
+  throw new Error(`the Tab key does not come to ${to}`);
+}
+
+test("nothing on the way from the first page to a signed file is in the way of an assistive program", async ({ world, person, visitor }) => {
+  test.setTimeout(300_000);
+  const anyone = await visitor();
+  for (const path of ["/", "/verify", "/help", "/accessibility", "/privacy", "/signed-out", "/nothing-here"]) {
+    await anyone.goto(world.portal + path);
+    await accessible(anyone);
+  }
+
+  const [ada, cleo, outside] = [await person("Ada"), await person("Cleo"), await visitor()];
+  await accessible(ada); // home, new here
+  await ada.getByRole("link", { name: "Start identity check" }).click();
+  await accessible(ada);
+  const check = (await startCheck(ada, world)).split("/").pop();
+  await accessible(ada);
+  await confirmMail(outside, world, email);
+  await atTheDesk(outside, world, "Ada Example", "Submit papers", "Start review", "Verified");
+  await expect(heading(ada, "An admin decides")).toBeVisible();
+  await accessible(ada);
+  await cleo.goto(`${world.portal}/review`);
+  await accessible(cleo);
+  await cleo.goto(`${world.portal}/review/${check}`);
+  await accessible(cleo);
+  await ada.getByRole("button", { name: "Cancel this check" }).click();
+  await credential(world, ada, cleo, outside, "Ada", "Advanced natural person, P-256");
+  await accessible(ada); // check, done
+  await accessible(cleo); // case, decided
+
+  await ada.goto(world.portal);
+  await accessible(ada); // home, ready to sign
+  await ada.goto(`${world.portal}/documents`);
+  await accessible(ada);
+  await ada.locator("#file").setInputFiles(file("Letter.pdf", Buffer.from("Dear Ada")));
+  await expect(ada.locator("#uploads").getByRole("alert")).toBeVisible();
+  await accessible(ada); // a refused file
+  await upload(ada, world, file("Contract.pdf", pdf("Contract")));
+  await expect(ada.locator("canvas").first()).toBeVisible();
+  await accessible(ada);
+  await ada.getByRole("link", { name: "Sign 1 document" }).first().click();
+  await accessible(ada); // choose
+  await ada.getByRole("button", { name: "Check 1 document" }).click();
+  await expect(press(ada)).toBeVisible();
+  await accessible(ada); // code
+  await ada.locator("#pin").fill("000000");
+  await press(ada).click();
+  await expect(ada.getByText("That is not the PIN.")).toBeVisible();
+  await accessible(ada); // a wrong one
+  await ada.locator("#pin").fill(await pinOf(outside, world, email));
+  await press(ada).click();
+  await expect(heading(ada, "Signed, and checked.")).toBeVisible();
+  await accessible(ada);
+  const got = await download(ada, world);
+  await ada.getByRole("link", { name: "See the document" }).click();
+  await accessible(ada); // document, signed
+  await ada.goto(`${world.portal}/documents`);
+  await accessible(ada);
+
+  await anyone.goto(`${world.portal}/verify`);
+  await anyone.locator("#file").setInputFiles(got.path);
+  await anyone.getByRole("button", { name: /^Verify/ }).click();
+  await expect(heading(anyone, "The signature is valid.")).toBeVisible();
+  await accessible(anyone);
+
+  for (const path of ["/credentials", "/roles", "/audit", "/audit/dtm", "/account", "/review?show=decided"]) {
+    await cleo.goto(world.portal + path);
+    await accessible(cleo);
+  }
+  await cleo.goto(`${world.portal}/audit`);
+  await cleo.locator(`main a[href^="/audit/"]:not([href*="dtm"])`).first().click();
+  await accessible(cleo);
+  await cleo.goto(`${world.portal}/credentials`);
+  await cleo.getByRole("row").getByRole("link").first().click();
+  await accessible(cleo);
+  await cleo.getByRole("link", { name: "Revoke…" }).click();
+  await accessible(cleo);
+  await cleo.goto(`${world.portal}/documents`);
+  await accessible(cleo); // not for this account
+});
+
+test("a document is signed with the Tab key, the Enter key and a PIN alone", async ({ world, person, visitor }) => {
+  const [ada, outside] = [await person("Ada"), await visitor()];
+  const pin = await pinOf(outside, world, email);
+  const document = await upload(ada, world, file("By keyboard.pdf", pdf("By keyboard")));
+  await ada.goto(document); // nothing was pressed with a mouse from here on
+  await ada.keyboard.press("Tab");
+  const skip = ada.getByRole("link", { name: "Skip to content" });
+  await expect(skip).toBeFocused();
+  await expect(skip).toBeInViewport();
+  await ada.keyboard.press("Enter");
+  await expect(ada.locator("#main")).toBeFocused();
+  const enter = async (to: Locator) => {
+    await tabTo(ada, to);
+    const ring = await to.evaluate((e) => getComputedStyle(e).outlineStyle);
+    expect(ring).not.toBe("none"); // one sees where one is
+    await ada.keyboard.press("Enter");
+  };
+  await enter(ada.getByRole("link", { name: "Sign 1 document" }).first());
+  await enter(ada.getByRole("button", { name: "Check 1 document" }));
+  await expect(ada.locator("#pin")).toBeFocused(); // the one field there is has the focus
+  await ada.keyboard.type("000000");
+  await ada.keyboard.press("Enter");
+  await expect(ada.getByText("That is not the PIN.")).toBeVisible();
+  await expect(ada.locator("#pin")).toBeFocused();
+  await ada.keyboard.type(pin);
+  await enter(press(ada));
+  await expect(heading(ada, "Signed, and checked.")).toBeVisible();
+  const [got] = await Promise.all([ada.waitForEvent("download"), enter(ada.getByRole("link", { name: "Download the signed PDF" }))]);
+  expect(got.suggestedFilename()).toBe("By keyboard-signed.pdf");
+});
+
+test("every page in every state: no finding in light and dark, no sideways scroll at 320 pixels", async ({ world, visitor }) => {
+  test.setTimeout(900_000);
+  const page = await visitor({ reducedMotion: "reduce", colorScheme: "light" });
+  await page.goto(`${world.portal}/gallery`);
+  const paths = await page.locator("ol a").evaluateAll((links) => links.map((a) => a.getAttribute("href")!));
+  expect(paths.length).toBeGreaterThan(100);
+  const found: string[] = [];
+  for (const path of paths) {
+    await page.setViewportSize({ width: 1280, height: 900 });
+    await page.goto(world.portal + path);
+    found.push(...(await findings(page)));
+    await page.emulateMedia({ colorScheme: "dark" });
+    found.push(...(await findings(page, "color-contrast")).map((f) => `dark: ${f}`));
+    await page.setViewportSize({ width: 320, height: 640 });
+    const wide = await page.evaluate(() => {
+      const root = document.documentElement;
+      if (root.scrollWidth <= root.clientWidth) return "";
+      const out = [...document.querySelectorAll("body *")].find((e) => e.getBoundingClientRect().right > root.clientWidth + 1);
+      return `${root.scrollWidth} px, from ${out?.tagName}.${out?.className}`;
+    });
+    if (wide) found.push(`${path}: scrolls sideways, ${wide}`);
+    await page.emulateMedia({ colorScheme: "light" });
+  }
+  expect(found).toEqual([]);
+});
