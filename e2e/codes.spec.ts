@@ -1,6 +1,7 @@
 import { pdf } from "./papers.js";
-import { codeOf, credential, file, heading, picture, pinOf, press, pressUnchecked, toTheCode, upload, wrong } from "./steps.js";
+import { codeOf, credential, download, file, heading, picture, pinOf, press, pressUnchecked, toTheCode, upload, wrong } from "./steps.js";
 import { expect, test } from "./test.js";
+import { run } from "./world.js";
 
 test.use({ room: "codes" });
 test.describe.configure({ mode: "serial" });
@@ -67,6 +68,27 @@ test("a PIN that is wrong five times ends the signing, and what is right comes t
   expect(await world.since(before)).toEqual({ "pin_try wrong": 5 }); // it was not even tried
 });
 
+test("of two credentials one is chosen: a P-256 key that asks for a code and no PIN", async ({ world, person, visitor }) => {
+  const [page, cleo, outside] = [await person("Ben"), await person("Cleo"), await visitor()];
+  await credential(world, page, cleo, outside, "Ben", "Basic natural person, one at a time");
+  const original = pdf("One at a time");
+  await upload(page, world, file("One at a time.pdf", original));
+  await page.getByRole("link", { name: "Sign 1 document" }).first().click();
+  await page.getByRole("radio", { name: /, Basic/ }).check();
+  await page.getByRole("button", { name: "Check 1 document" }).click();
+  await page.getByRole("button", { name: "Send the code" }).click();
+  await expect(page.locator("#pin")).toHaveCount(0);
+  await page.locator("#otp").fill(await codeOf(outside, world, ben));
+  await press(page).click();
+  await expect(heading(page, "Signed, and checked.")).toBeVisible();
+  const got = await download(page, world);
+  expect(got.bytes.subarray(0, original.length).equals(original)).toBe(true);
+  const reader = run("pdfsig", got.path).out;
+  expect(reader).toContain("Signature is Valid");
+  expect(reader).toContain("Total document signed");
+  expect(run("../bin/portal", "verify", "-json", "-roots", world.roots, got.path).out).toContain("ECDSA");
+});
+
 test("codes are sent once in half a minute, however often the button is pressed", async ({ world, person }) => {
   const page = await person("Ada");
   await upload(page, world, file("Code after code.pdf", pdf("Code after code")));
@@ -101,6 +123,7 @@ test("a code that ran out signs nothing; a new one does", async ({ world, person
   await press(page).click();
   await expect(page.getByText("That is not the code we sent.")).toBeVisible();
   expect(await world.since(before)).toEqual({ "otp_try wrong": 1 });
+  await world.control("clock", { advance: "-6m" }); // a time stamp of a clock that is wrong would not be taken
   const again = page.getByRole("button", { name: "Send a new code" });
   await expect(again).toBeEnabled({ timeout: 40_000 });
   await again.click();
