@@ -306,7 +306,7 @@ func layout(p Page, s shape) templ.Component {
 	})
 }
 
-const htmxConfig = `{"noSwap":[204,304,"4xx","5xx"],"includeIndicatorCSS":false,"history":false,"morphIgnore":["data-htmx-powered","data-sent","open","aria-busy"]}`
+const htmxConfig = `{"noSwap":[204,304,"4xx","5xx"],"includeIndicatorCSS":false,"history":false,"morphIgnore":["data-htmx-powered","data-sent","tabindex","open","aria-busy"]}`
 
 func demoStrip(p Page) templ.Component {
 	return templruntime.GeneratedTemplate(func(templ_7745c5c3_Input templruntime.GeneratedComponentInput) (templ_7745c5c3_Err error) {
