@@ -30,6 +30,13 @@ test("an empty, a misshapen and a wrong code are told apart in place, and only t
   await picture(page, "sign-code-wrong");
   expect(await world.since(before)).toEqual({ "otp_try wrong": 1 });
 
+  // What is being typed outlives the page's own updates.
+  await page.goto(page.url().replace(/\/authorize$/, ""));
+  await page.locator("#otp").fill(code.slice(0, 3));
+  await page.evaluate(() => new Promise<void>((resolve) => document.addEventListener("htmx:after:swap", () => resolve(), { once: true })));
+  await expect(page.locator("#otp")).toHaveValue(code.slice(0, 3));
+  await expect(page.locator("#otp")).toBeFocused();
+
   // Digits of another script, with spaces between them, are the same digits.
   await page.locator("#otp").fill([...code].map((digit) => String.fromCodePoint(0x0660 + Number(digit))).join(" "));
   await pressUnchecked(press(page));

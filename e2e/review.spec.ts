@@ -1,4 +1,4 @@
-import { atTheDesk, confirmMail, heading, issue, picture, startCheck } from "./steps.js";
+import { atTheDesk, confirmMail, heading, issue, picture, pressUnchecked, startCheck } from "./steps.js";
 import { expect, test } from "./test.js";
 
 test.use({ room: "review" });
@@ -57,11 +57,45 @@ test("a refusal needs a reason, and the person reads it", async ({ world, person
   await cleo.goto(`${world.portal}/review/${id}`);
   await cleo.getByText("Refuse…").click();
   const form = cleo.locator(`form[action$="/refuse"]`);
+  await form.locator("textarea").fill("Ask at the desk.");
+  await pressUnchecked(form.getByRole("button", { name: /Refuse/ }));
+  await expect(cleo.getByText("Choose a reason from the list.")).toBeVisible(); // in place, and what was written is kept
+  await expect(form.locator("textarea")).toHaveValue("Ask at the desk.");
   await form.locator("select").selectOption({ index: 1 });
   const reason = await form.locator("select option:checked").textContent();
   await form.getByRole("button", { name: /Refuse/ }).click();
   await expect(heading(ben, "Your identity check was refused")).toBeVisible();
   await expect(ben.getByRole("main")).toContainText(reason!.trim());
+  await expect(ben.getByRole("main")).toContainText("Ask at the desk.");
   await cleo.goto(`${world.portal}/review?show=decided`);
   await expect(cleo.getByRole("row").filter({ hasText: "Ben Example" })).toBeVisible();
+});
+
+test("the queue is oldest first, counts what waits, and its filters stand in the address", async ({ world, person, visitor }) => {
+  const [ada, ben, cleo, outside] = [await person("Ada"), await person("Ben"), await person("Cleo"), await visitor()];
+  const rows = cleo.getByRole("row").filter({ has: cleo.getByRole("cell") });
+  const pill = (name: string) => cleo.getByRole("navigation", { name: "Filter" }).getByRole("link", { name: new RegExp(`^${name}`) });
+  await cleo.goto(`${world.portal}/review`);
+  await expect(rows).toHaveCount(0);
+  for (const [page, email] of [
+    [ben, "ben@example.test"],
+    [ada, "ada@example.test"],
+  ] as const) {
+    await startCheck(page, world, "Basic");
+    await confirmMail(outside, world, email);
+    await expect(heading(page, "An admin decides")).toBeVisible();
+  }
+  await expect(rows).toHaveCount(2); // both came by themselves
+  await expect(rows.nth(0)).toContainText("Ben Example");
+  await expect(rows.nth(1)).toContainText("Ada Example");
+  await expect(pill("To decide")).toHaveText(/2$/);
+  await cleo.getByRole("navigation", { name: "Level" }).getByRole("link", { name: "Advanced+" }).click();
+  await expect(cleo).toHaveURL(/standard=ADVANCED_PLUS/i);
+  await expect(rows).toHaveCount(0);
+  await pill("Over").click();
+  await expect(cleo).toHaveURL(/show=decided/);
+  await expect(rows).toHaveCount(2); // of the tests before: one approved, one refused
+  await cleo.reload();
+  await expect(pill("Over")).toHaveAttribute("aria-current", "true");
+  await expect(rows).toHaveCount(2);
 });
