@@ -4,6 +4,7 @@ import { defineConfig } from "@playwright/test";
 export default defineConfig({
   testDir: ".",
   workers: 1,
+  retries: 1, // told as flaky, so that a slow machine does not hide among failures
   timeout: 120_000,
   expect: { timeout: 15_000 },
   forbidOnly: true,
