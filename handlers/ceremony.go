@@ -68,7 +68,8 @@ func (a *App) ceremony(r *http.Request) (view templates.Ceremony, changing bool,
 	case "code":
 		view.Title = "Enter the code we sent you"
 		if !c.CodeSentAt.IsZero() {
-			view.ResendIn = max(0, int((a.Signing.Limits.SendEvery - a.Now().Sub(c.CodeSentAt)).Seconds()))
+			// Rounded up: who presses when the count is over shall not be told to wait.
+			view.ResendIn = max(0, int(math.Ceil((a.Signing.Limits.SendEvery - a.Now().Sub(c.CodeSentAt)).Seconds())))
 		}
 		view.CodeError, view.PINError = factorErrors(c)
 	case "progress":
@@ -288,7 +289,7 @@ func (a *App) ceremonyAgain(w http.ResponseWriter, r *http.Request, cause error)
 		view.CodeError, view.PINError = factorErrors(signing.Ceremony{Reason: domain.Code})
 	default:
 		if view.Step != "failed" { // that page says it all itself
-			problem.Title = "That did not work"
+			problem.Title, problem.WayPath = "That did not work", "" // the way on is this page
 			view.Problem = &problem
 		}
 	}
