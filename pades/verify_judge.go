@@ -188,9 +188,9 @@ func (v *verification) coverageChecks(it *item, d *verdict) {
 	f := it.changes
 	switch f.state {
 	case unchanged:
-		d.check("changes", "good", "Nothing was changed after signing.", "")
+		d.check("changes", "good", "Nothing was added after signing.", "")
 	case expected:
-		d.check("changes", "good", "Nothing was changed after signing but for more signatures and their proofs.", added(f))
+		d.check("changes", "good", "Nothing was added after signing but more signatures and their proofs.", added(f))
 	case described:
 		const text = "Only the file's description (title, author, dates) was changed after signing."
 		d.against(rankChanges, Indeterminate, sigConstraintsFailure, text)

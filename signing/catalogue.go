@@ -162,7 +162,7 @@ var catalogue = map[string]Error{
 	codePINFormat:    {Kind: KindInvalid, Sentence: "This does not look like a PIN.", Signed: nothingUnspent, Who: "Enter the PIN of this credential."},
 	codePINWrong:     {Kind: KindInvalid, Sentence: "That is not the PIN of this credential.", Signed: nothing, Who: youAgain},
 	codePINLocked:    {Kind: KindLimited, Sentence: "DigiCert has locked the PIN of this credential after wrong ones.", Signed: nothing, Who: unlockHelped},
-	codeTooManyTries: {Kind: KindLimited, Sentence: "Too many wrong codes.", Signed: nothingSpent, Who: youBegin},
+	codeTooManyTries: {Kind: KindLimited, Sentence: "Too many wrong tries.", Signed: nothing, Who: youBegin},
 	codeTriesHour:    {Kind: KindLimited, Sentence: "This credential had many wrong codes in the last hour, so it rests.", Signed: nothingUnspent, Who: waitAndTry},
 
 	codeNotApproved:      {Kind: KindRemote, Sentence: "Nobody approved in time.", Signed: nothing, Who: youAgain},

@@ -17,3 +17,10 @@ func uploadLabel(ctx context.Context, list bool) string {
 	}
 	return T(ctx, "Choose a document")
 }
+
+func dropWords(ctx context.Context, list bool) string {
+	if list {
+		return T(ctx, ", or drop them here")
+	}
+	return T(ctx, ", or drop it here")
+}

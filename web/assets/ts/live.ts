@@ -35,6 +35,7 @@ export function keepLive(after: (root: ParentNode) => void): void {
     }
     if (live.dataset.stage !== stage) {
       stage = live.dataset.stage;
+      document.getElementById("toast")?.remove(); // what it says, and offers to undo, was the stage before
       moveFocus(live);
     }
     reload = live.dataset.reload;
