@@ -143,7 +143,7 @@ test("a second signer signs the file that the first one signed, and both signatu
   expect(judged.code).toBe(0);
   expect(judged.out.match(/TOTAL-PASSED/g)!.length).toBeGreaterThanOrEqual(3); // the file and each of the two
   await anyone.goto(`${world.portal}/verify`);
-  await anyone.locator("input[type=file]").setInputFiles(both.path);
+  await anyone.locator("input[type=file]").setInputFiles(file("Supply agreement 2026-signed-signed.pdf", both.bytes));
   await anyone.getByRole("button", { name: /^Verify/ }).click();
   await expect(heading(anyone, /valid/)).toBeVisible();
   for (const name of ["Ada Example", "Ben Example"]) await expect(anyone.getByRole("main")).toContainText(name);
