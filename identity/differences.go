@@ -44,7 +44,7 @@ func Differences(claims, proofed Attributes) []Difference {
 		{"Place of birth", claims.BirthPlace, proofed.BirthPlace},
 		{"Nationality", claims.Nationality, proofed.Nationality},
 		{"Papers", claims.DocumentType, proofed.DocumentType},
-		{"Number of the papers", claims.DocumentNumber, proofed.DocumentNumber},
+		{"Number ends in", claims.DocumentNumber, proofed.DocumentNumber},
 		{"Papers valid until", claims.DocumentExpires, proofed.DocumentExpires},
 	} {
 		if a.claimed == "" && a.proofed == "" {

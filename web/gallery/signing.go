@@ -99,6 +99,10 @@ func signings() []Entry {
 		}
 		show("progress-"+string(rune('0'+i)), "progress, "+string(at.signature), v)
 	}
+	slow := ceremony(signing.CeremonyUsed, "progress")
+	slow.Task, slow.Signature.State, slow.Steps, slow.Columns = "Leave this page", signing.SignatureSigned, steps(3), 6
+	slow.Signature.IntendedAt, slow.Signature.SignedAt = ago(5*time.Minute), ago(5*time.Minute)
+	show("progress-slow", "progress, longer than usual", slow)
 	done := ceremony(signing.CeremonyUsed, "result")
 	result := good()
 	done.Task, done.TaskPath = "To your documents", "/documents"

@@ -3,6 +3,7 @@ package templates
 import (
 	"context"
 	"strings"
+	"time"
 
 	"countersign/identity"
 	"countersign/signing"
@@ -71,6 +72,17 @@ func ceremonyTitle(ctx context.Context, v Ceremony) string {
 func waitsForPhone(v Ceremony) bool {
 	f := v.Ceremony.Factor
 	return v.Ceremony.State == signing.CeremonyAuthorizing && !f.NeedsOTP() && !f.NeedsPIN()
+}
+
+// longAfter is when finishing has taken so long that the page must not say "a few seconds".
+const longAfter = 30 * time.Second
+
+// takesLong reports whether the remote key has signed some time ago and the file is not
+// finished: a clock service that is away or wrong, a full disk.
+func takesLong(v Ceremony) bool {
+	s := v.Signature
+	waits := s.State == signing.SignatureSigned || s.State == signing.SignatureAssembled
+	return waits && !s.SignedAt.IsZero() && v.Now.Sub(s.SignedAt) > longAfter
 }
 
 func checksFailed(steps []LiveStep) bool {
