@@ -119,6 +119,10 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 	add("signatures", func(ctx context.Context) error { _, err := s.Signatures(ctx, "y10"); return err })
 	add("signature", func(ctx context.Context) error { _, err := s.Signature(ctx, "s10"); return err })
 	add("signatures of", func(ctx context.Context) error { _, err := s.SignaturesOf(ctx, "d10"); return err })
+	add("newest signatures", func(ctx context.Context) error {
+		_, err := s.NewestSignatures(ctx, heavy, []signing.DocumentID{"d10", "d20", "d30"})
+		return err
+	})
 	add("open ceremony", func(ctx context.Context) error { _, err := s.OpenCeremony(ctx, "d50"); return err })
 	add("signatures with a credential", func(ctx context.Context) error { _, _, err := s.CountWith(ctx, "c10"); return err })
 	add("overdue", func(ctx context.Context) error { _, err := s.Overdue(ctx, time.UnixMilli(9000), 20); return err })

@@ -2,6 +2,9 @@ package db
 
 import (
 	"context"
+	"fmt"
+
+	"github.com/jmoiron/sqlx"
 
 	"countersign/people"
 	"countersign/signing"
@@ -80,6 +83,28 @@ func (s signingStore) Signature(ctx context.Context, id signing.SignatureID) (si
 func (s signingStore) Signatures(ctx context.Context, id signing.CeremonyID) ([]signing.Signature, error) {
 	rows, err := signatures.list(ctx, s.Read, "ceremony = ? ORDER BY ordinal, id", id)
 	return convert(rows, signatureRow.signature, err)
+}
+
+// newestSignatures joins each document with one row by its key, so that the cost is a page's
+// and not that of everything its documents were ever signed with.
+const newestSignatures = ` JOIN signatures ON signatures.id =
+	(SELECT s.id FROM signatures s WHERE s.document = d.id ORDER BY s.created_at DESC, s.id DESC LIMIT 1)
+	WHERE d.owner = ? AND d.id IN (?)`
+
+// NewestSignatures is the last one of each of these documents.
+func (s signingStore) NewestSignatures(ctx context.Context, owner people.ID, ids []signing.DocumentID) ([]signing.Signature, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	query, args, err := sqlx.In("SELECT "+signatures.of("signatures")+" FROM documents d"+newestSignatures, owner, ids)
+	if err != nil {
+		return nil, fmt.Errorf("list newest signatures: %w", err)
+	}
+	var rows []signatureRow
+	if err := s.Read.SelectContext(ctx, &rows, s.Read.Rebind(query), args...); err != nil {
+		return nil, fmt.Errorf("list newest signatures: %w", err)
+	}
+	return convert(rows, signatureRow.signature, nil)
 }
 
 // SignaturesOf a document, oldest first.

@@ -49,6 +49,11 @@ func newTable[R any](name string, keep ...string) table[R] {
 	}
 }
 
+// of is the column list under the table's name in a join.
+func (t table[R]) of(name string) string {
+	return name + "." + strings.ReplaceAll(t.columns, ", ", ", "+name+".")
+}
+
 // add inserts one row.
 func (t table[R]) add(ctx context.Context, tx *sqlx.Tx, row R) error {
 	if _, err := tx.NamedExecContext(ctx, t.insert, row); err != nil {

@@ -45,12 +45,8 @@ func (a *App) documents(r *http.Request) (templates.Documents, error) {
 	if err != nil {
 		return view, err
 	}
-	for _, d := range rows {
-		row, err := a.documentRow(r, d)
-		if err != nil {
-			return view, err
-		}
-		view.Rows = append(view.Rows, row)
+	if view.Rows, err = a.documentRows(r, rows); err != nil {
+		return view, err
 	}
 	view.Older = older(r, next)
 	counts, err := a.Signing.DocumentCounts(ctx, actor)
@@ -76,23 +72,35 @@ func documentCounts(by map[signing.DocumentState]int) map[string]int {
 	return counts
 }
 
+// documentRows adds to documents what was signed last and what is open, in one query for all.
+func (a *App) documentRows(r *http.Request, all []signing.Document) ([]templates.DocumentRow, error) {
+	ids := make([]signing.DocumentID, len(all))
+	for i, d := range all {
+		ids[i] = d.ID
+	}
+	newest, err := a.Signing.NewestSignatures(r.Context(), actorOf(r), ids)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]templates.DocumentRow, len(all))
+	for i, d := range all {
+		rows[i] = templates.DocumentRow{Document: d, Words: templates.Words(d.SHA256), Indent: templates.IndentLevels(d.SHA256)}
+		if g, ok := newest[d.ID]; ok {
+			rows[i].Signature = &g
+			if g.State.Open() {
+				rows[i].Open = g.Ceremony
+			}
+		}
+	}
+	return rows, nil
+}
+
 func (a *App) documentRow(r *http.Request, d signing.Document) (templates.DocumentRow, error) {
-	row := templates.DocumentRow{Document: d, Words: templates.Words(d.SHA256), Indent: templates.IndentLevels(d.SHA256)}
-	signatures, err := a.Signing.Signatures(r.Context(), actorOf(r), d.ID)
+	rows, err := a.documentRows(r, []signing.Document{d})
 	if err != nil {
-		return row, err
+		return templates.DocumentRow{}, err
 	}
-	if n := len(signatures); n > 0 {
-		row.Signature = &signatures[n-1]
-	}
-	open, found, err := a.Signing.OpenCeremony(r.Context(), actorOf(r), d.ID)
-	if err != nil {
-		return row, err
-	}
-	if found {
-		row.Open = open.ID
-	}
-	return row, nil
+	return rows[0], nil
 }
 
 // uploadRaw takes the bytes of one file as the body: the script's way. It answers

@@ -75,12 +75,8 @@ func (a *App) home(r *http.Request) (templates.Home, error) {
 	for _, n := range counts {
 		view.Total += n
 	}
-	for _, d := range documents {
-		row, err := a.documentRow(r, d)
-		if err != nil {
-			return view, err
-		}
-		view.Recent = append(view.Recent, row)
+	if view.Recent, err = a.documentRows(r, documents); err != nil {
+		return view, err
 	}
 	if len(checks) > 0 {
 		view.Validation = &checks[0]

@@ -129,6 +129,9 @@ func (x dyingStore) Signature(ctx context.Context, id signing.SignatureID) (sign
 func (x dyingStore) SignaturesOf(ctx context.Context, id signing.DocumentID) ([]signing.Signature, error) {
 	return get(x.d, func() ([]signing.Signature, error) { return x.s.SignaturesOf(ctx, id) })
 }
+func (x dyingStore) NewestSignatures(ctx context.Context, owner people.ID, ids []signing.DocumentID) ([]signing.Signature, error) {
+	return get(x.d, func() ([]signing.Signature, error) { return x.s.NewestSignatures(ctx, owner, ids) })
+}
 func (x dyingStore) OpenCeremony(ctx context.Context, id signing.DocumentID) (signing.Ceremony, error) {
 	return get(x.d, func() (signing.Ceremony, error) { return x.s.OpenCeremony(ctx, id) })
 }

@@ -2,7 +2,6 @@ package signing
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"countersign/pades"
@@ -111,6 +110,23 @@ func (s *Service) Signatures(ctx context.Context, a people.Actor, id DocumentID)
 	return all, ofStore(err)
 }
 
+// NewestSignatures is the last one of each of these documents of the actor, by document; an
+// open preparation is always the last. Those of others are not in it.
+func (s *Service) NewestSignatures(ctx context.Context, a people.Actor, ids []DocumentID) (map[DocumentID]Signature, error) {
+	if err := s.may(ctx, a, people.ReadOwnDocuments, "document", ""); err != nil {
+		return nil, err
+	}
+	all, err := s.Store.NewestSignatures(ctx, a.Person, ids)
+	if err != nil {
+		return nil, ofStore(err)
+	}
+	by := make(map[DocumentID]Signature, len(all))
+	for _, g := range all {
+		by[g.Document] = g
+	}
+	return by, nil
+}
+
 // Check verifies every signature the stored file carries, as anybody else would. It reads
 // the whole file.
 func (s *Service) Check(ctx context.Context, a people.Actor, id DocumentID) (pades.Result, error) {
@@ -156,16 +172,4 @@ func (s *Service) ceremony(ctx context.Context, a people.Actor, id CeremonyID) (
 	}
 	signatures, err := s.Store.Signatures(ctx, id)
 	return c, signatures, ofStore(err)
-}
-
-// OpenCeremony is the ceremony that holds the document, if there is one.
-func (s *Service) OpenCeremony(ctx context.Context, a people.Actor, id DocumentID) (Ceremony, bool, error) {
-	if _, err := s.Document(ctx, a, id); err != nil {
-		return Ceremony{}, false, err
-	}
-	c, err := s.Store.OpenCeremony(ctx, id)
-	if errors.Is(err, ErrNotFound) {
-		return Ceremony{}, false, nil
-	}
-	return c, err == nil, ofStore(err)
 }

@@ -46,6 +46,15 @@ const (
 	SignatureCancelled      SignatureState = "cancelled"
 )
 
+// Open reports whether a signature holds its document: one at a time does.
+func (s SignatureState) Open() bool {
+	switch s {
+	case SignaturePrepared, SignatureIntended, SignatureSigned, SignatureAssembled:
+		return true
+	}
+	return false
+}
+
 // The edges. A state that leads to itself is changed without moving: an upload that
 // grows, a document whose revisions grow, a code that is sent again, a signature that
 // is tried again. The empty state stands for "no row yet".

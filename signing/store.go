@@ -112,6 +112,8 @@ type Store interface {
 	Signature(ctx context.Context, id SignatureID) (Signature, error)
 	// SignaturesOf a document, oldest first.
 	SignaturesOf(ctx context.Context, id DocumentID) ([]Signature, error)
+	// NewestSignatures is the last one of each of these documents, where the owner has one.
+	NewestSignatures(ctx context.Context, owner people.ID, ids []DocumentID) ([]Signature, error)
 	// OpenCeremony is the ceremony with an open preparation of the document; ErrNotFound when there is none.
 	// A preparation is open while its signature is prepared, intended, signed or assembled, and a unique
 	// index keeps it to one for each document: a second one makes Apply answer ErrConflict.
