@@ -50,7 +50,10 @@ lint:
 test:
 	@.ci/test
 
+# Ratios against limits of the machine, measured in the same run: bench/results.md. Quarter
+# of an hour; worth something only while the machine does nothing else.
 bench:
+	@which wrk >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk; }
 	go run ./bench
 
 fuzz:

@@ -45,6 +45,8 @@ var mayImport = map[string][]string{
 	"cmd/demo":      {"dtmsim", "idpsim"},
 	"cmd/dtmsim":    {"dtmsim", "idpsim"},
 	"cmd/pades":     {"pades/..."},
+	"bench":         {"db", "db/pgcluster", "dtmsim", "idpsim", "pades/pdf/pdftest"},
+	"db/pgcluster":  {},
 }
 
 // atTop are the folders that may stand at the top.
