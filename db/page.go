@@ -104,6 +104,7 @@ func counts[S ~string](ctx context.Context, d *DB, table, order, where string, a
 
 // like makes a LIKE pattern (ESCAPE '!') that finds text anywhere, in any case.
 func like(text string) string {
-	text = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(strings.ToLower(text))
-	return "%" + text + "%"
+	return "%" + liking.Replace(strings.ToLower(text)) + "%"
 }
+
+var liking = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")

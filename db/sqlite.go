@@ -52,25 +52,20 @@ func (d *DB) openSQLite(ctx context.Context, path string, readers int) error {
 	}
 	const always = "_pragma=busy_timeout(5000)&_pragma=foreign_keys(1)&_pragma=journal_mode(WAL)&_pragma=synchronous(FULL)"
 	name := (&url.URL{Scheme: "file", Opaque: (&url.URL{Path: path}).EscapedPath()}).String()
-	write, err := sqlx.Open("sqlite", name+"?"+always+"&_txlock=immediate")
+	write, err := openKeeping(name+"?"+always+"&_txlock=immediate", 1)
 	if err != nil {
 		return fmt.Errorf("open the database: %w", err)
 	}
-	write.SetMaxOpenConns(1)
-	write.SetMaxIdleConns(1)
-	write.SetConnMaxLifetime(0)
 	if err := write.PingContext(ctx); err != nil {
-		return errors.Join(fmt.Errorf("open the database: %w", err), write.Close())
-	}
-	read, err := sqlx.Open("sqlite", name+"?"+always+"&_pragma=query_only(1)")
-	if err != nil {
 		return errors.Join(fmt.Errorf("open the database: %w", err), write.Close())
 	}
 	if readers <= 0 {
 		readers = 4
 	}
-	read.SetMaxOpenConns(readers)
-	read.SetMaxIdleConns(readers)
+	read, err := openKeeping(name+"?"+always+"&_pragma=query_only(1)", readers)
+	if err != nil {
+		return errors.Join(fmt.Errorf("open the database: %w", err), write.Close())
+	}
 	d.Write, d.Read, d.Dialect = write, read, SQLite
 	return nil
 }

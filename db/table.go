@@ -112,10 +112,9 @@ func one(n int64, err error) error {
 }
 
 // quote makes an SQL string literal; colons would be read as names by sqlx.
-func quote(s string) string {
-	s = strings.NewReplacer("'", "''", ":", "", "?", "").Replace(s)
-	return "'" + s + "'"
-}
+func quote(s string) string { return "'" + quoting.Replace(s) + "'" }
+
+var quoting = strings.NewReplacer("'", "''", ":", "", "?", "")
 
 // ms is a time as stored; 0 for none.
 func ms(t time.Time) int64 {

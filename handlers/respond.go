@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync"
 
 	"github.com/a-h/templ"
 
@@ -36,10 +37,18 @@ var (
 	foreignForm = &problem{http.StatusForbidden, "This request came from somewhere else", "Your browser did not say that the request came from this site, so nothing was changed. Go back, reload the page and try again.", ""}
 )
 
+var buffers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // page renders to a buffer, so that an error never follows half a page.
 func (a *App) page(w http.ResponseWriter, r *http.Request, status int, c templ.Component) error {
-	var buffer bytes.Buffer
-	if err := c.Render(a.textContext(r), &buffer); err != nil {
+	buffer := buffers.Get().(*bytes.Buffer)
+	defer func() {
+		if buffer.Cap() <= 1<<20 { // one huge page shall not be held for ever
+			buffers.Put(buffer)
+		}
+	}()
+	buffer.Reset()
+	if err := c.Render(a.textContext(r), buffer); err != nil {
 		return err
 	}
 	h := w.Header()

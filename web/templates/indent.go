@@ -3,7 +3,6 @@ package templates
 import (
 	"encoding/hex"
 	"strconv"
-	"strings"
 )
 
 // The indent is the stepped cut between the two halves of an indenture, drawn from a
@@ -97,7 +96,7 @@ func steps(levels []int, from, to int, gap float64) []point {
 	if from > 0 {
 		start = from - 1
 	}
-	pts := []point{{at(from), y(start) + gap}}
+	pts := append(make([]point, 0, 2*columns+2), point{at(from), y(start) + gap})
 	for i := from; i < to; i++ {
 		if i > 0 && levels[i] != levels[i-1] {
 			pts = append(pts, point{at(i), y(i-1) + gap}, point{at(i), y(i) + gap})
@@ -120,17 +119,18 @@ func distinct(pts []point) []point {
 // rounded draws right-angled points as a path whose corners are rounded by at most half
 // of the shorter side.
 func rounded(pts []point) string {
-	var b strings.Builder
-	b.WriteString("M" + xy(pts[0]))
+	b := xy(append(make([]byte, 0, 40*len(pts)), 'M'), pts[0])
 	for i := 1; i < len(pts)-1; i++ {
 		before, at, after := pts[i-1], pts[i], pts[i+1]
 		r := min(cornerMost, distance(before, at)/2, distance(at, after)/2)
-		b.WriteString("L" + xy(towards(at, before, r)) + "Q" + xy(at) + " " + xy(towards(at, after, r)))
+		b = xy(append(b, 'L'), towards(at, before, r))
+		b = xy(append(b, 'Q'), at)
+		b = xy(append(b, ' '), towards(at, after, r))
 	}
 	if len(pts) > 1 {
-		b.WriteString("L" + xy(pts[len(pts)-1]))
+		b = xy(append(b, 'L'), pts[len(pts)-1])
 	}
-	return b.String()
+	return string(b)
 }
 
 func distance(a, b point) float64 {
@@ -146,6 +146,12 @@ func towards(from, to point, r float64) point {
 	return point{from.x + (to.x-from.x)*r/d, from.y + (to.y-from.y)*r/d}
 }
 
-func xy(p point) string { return num(p.x) + " " + num(p.y) }
+func xy(b []byte, p point) []byte { return num(append(num(b, p.x), ' '), p.y) }
 
-func num(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+// num writes whole numbers, which most are, the short way.
+func num(b []byte, v float64) []byte {
+	if n := int64(v); float64(n) == v {
+		return strconv.AppendInt(b, n, 10)
+	}
+	return strconv.AppendFloat(b, v, 'f', -1, 64)
+}

@@ -59,7 +59,7 @@ func markCut(name string, gap float64) string {
 	pts = append(pts, point{markBox, tenth(y(3) + gap)})
 	parts := make([]string, len(pts))
 	for i, p := range pts {
-		parts[i] = xy(p)
+		parts[i] = string(xy(nil, p))
 	}
 	return strings.Join(parts, "L")
 }
