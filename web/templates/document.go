@@ -8,8 +8,11 @@ import (
 	"countersign/signing"
 )
 
+// readable tells whether its pages can be shown.
+func readable(v Document) bool { return v.Row.Document.State == signing.DocumentReady }
+
 func documentScripts(v Document) []string {
-	if v.Row.Document.State == signing.DocumentReady {
+	if readable(v) {
 		return []string{"viewer.js"}
 	}
 	return nil
