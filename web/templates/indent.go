@@ -1,9 +1,6 @@
 package templates
 
-import (
-	"encoding/hex"
-	"strconv"
-)
+import "strconv"
 
 // The indent is the stepped cut between the two halves of an indenture, drawn from a
 // fingerprint: twelve columns, each on one of four levels.
@@ -20,22 +17,22 @@ const (
 
 // IndentLevels are the twelve levels, 0 on top to 3, of a SHA-256: hex digits 1 to 12, each divided by four.
 func IndentLevels(sha256 []byte) []int {
-	digits := hex.EncodeToString(sha256)
-	if len(digits) < columns {
+	if len(sha256) < columns/2 {
 		return nil
 	}
 	levels := make([]int, columns)
 	for i := range levels {
-		levels[i] = nibble(digits[i]) / 4
+		levels[i] = nibble(sha256, i) / 4
 	}
 	return levels
 }
 
-func nibble(c byte) int {
-	if c >= 'a' {
-		return int(c-'a') + 10
+// nibble is hex digit i of b.
+func nibble(b []byte, i int) int {
+	if i%2 == 0 {
+		return int(b[i/2] >> 4)
 	}
-	return int(c - '0')
+	return int(b[i/2] & 15)
 }
 
 type point struct{ x, y float64 }
@@ -119,7 +116,8 @@ func distinct(pts []point) []point {
 // rounded draws right-angled points as a path whose corners are rounded by at most half
 // of the shorter side.
 func rounded(pts []point) string {
-	b := xy(append(make([]byte, 0, 40*len(pts)), 'M'), pts[0])
+	var room [1024]byte // so that only the result is allocated
+	b := xy(append(room[:0], 'M'), pts[0])
 	for i := 1; i < len(pts)-1; i++ {
 		before, at, after := pts[i-1], pts[i], pts[i+1]
 		r := min(cornerMost, distance(before, at)/2, distance(at, after)/2)

@@ -2,7 +2,6 @@ package templates
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 	"math"
 	"strings"
 
@@ -23,12 +22,11 @@ const (
 // then the next four digits are taken.
 func markLevels(name string) []int {
 	sum := sha256.Sum256([]byte(name))
-	digits := hex.EncodeToString(sum[:])
 	levels := make([]int, 4)
-	for at := 0; at+4 <= len(digits); at += 4 {
+	for at := 0; at+4 <= 2*len(sum); at += 4 {
 		same := true
 		for i := range levels {
-			levels[i] = nibble(digits[at+i]) * 3 / 16
+			levels[i] = nibble(sum[:], at+i) * 3 / 16
 			same = same && levels[i] == levels[0]
 		}
 		if !same {
