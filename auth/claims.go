@@ -2,6 +2,7 @@ package auth
 
 import (
 	"encoding/json"
+	"net/http"
 	"slices"
 	"strings"
 	"unicode"
@@ -23,6 +24,15 @@ func (a *Auth) person(issuer, subject string, claims map[string]any) people.Pers
 		Phone:      text(claims, "phone_number", 40),
 		Roles:      a.roles(claims),
 	}
+}
+
+// browserLanguage is the Accept-Language header as far as it can be one.
+func browserLanguage(r *http.Request) string {
+	wanted := r.Header.Get("Accept-Language")
+	if len(wanted) > 200 || strings.Trim(wanted, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-,;=.* ") != "" {
+		return ""
+	}
+	return wanted
 }
 
 // roles answers the mapped values of the role claim and the default roles, sorted.

@@ -105,8 +105,10 @@ func (a *Auth) signIn(w http.ResponseWriter, r *http.Request, issuer string, id 
 	if err != nil {
 		return fail("internal", err)
 	}
+	person := a.person(issuer, id.subject, id.claims)
+	person.Browser = browserLanguage(r)
 	in := SignIn{
-		Person:  a.person(issuer, id.subject, id.claims),
+		Person:  person,
 		Session: *s,
 		Entry:   a.entry(r, audit.Entry{Action: "session.begin", Object: "session", Subject: s.ID, To: "open", Outcome: audit.Done}),
 	}

@@ -69,8 +69,8 @@ func (d *DB) enqueue(ctx context.Context, tx *sqlx.Tx, jobs []dueJob) error {
 // AddMail writes messages to the outbox within tx. A second message about the same event
 // is dropped: one mail for one event.
 func (d *DB) AddMail(ctx context.Context, tx *sqlx.Tx, messages ...mail.Message) error {
-	const insert = `INSERT INTO outbox (id, recipient, subject, body, about, created_at, due_at)
-		VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (about) DO NOTHING`
+	const insert = `INSERT INTO outbox (id, recipient, subject, body, language, about, created_at, due_at)
+		VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (about) DO NOTHING`
 	for _, m := range messages {
 		id, err := d.idOr(m.ID)
 		if err != nil {
@@ -83,7 +83,7 @@ func (d *DB) AddMail(ctx context.Context, tx *sqlx.Tx, messages ...mail.Message)
 		if m.About == "" {
 			m.About = id
 		}
-		if _, err := tx.ExecContext(ctx, tx.Rebind(insert), id, m.To, m.Subject, m.Text, m.About, ms(now), ms(m.DueAt)); err != nil {
+		if _, err := tx.ExecContext(ctx, tx.Rebind(insert), id, m.To, m.Subject, m.Text, m.Language, m.About, ms(now), ms(m.DueAt)); err != nil {
 			return fmt.Errorf("write to the outbox: %w", err)
 		}
 	}

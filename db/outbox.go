@@ -23,6 +23,7 @@ type outboxRow struct {
 	Recipient string `db:"recipient"`
 	Subject   string `db:"subject"`
 	Body      string `db:"body"`
+	Language  string `db:"language"`
 	About     string `db:"about"`
 	CreatedAt int64  `db:"created_at"`
 	DueAt     int64  `db:"due_at"`
@@ -40,7 +41,7 @@ func (s OutboxStore) Claim(ctx context.Context, now, lease time.Time, n int) ([]
 	}
 	claim := "UPDATE outbox SET taken_till = ?, tries = tries + 1 WHERE " + free +
 		" AND id IN (SELECT id FROM outbox WHERE " + free + " ORDER BY due_at, id LIMIT ?" + skip + ")" +
-		" RETURNING id, recipient, subject, body, about, created_at, due_at, tries, taken_till"
+		" RETURNING id, recipient, subject, body, language, about, created_at, due_at, tries, taken_till"
 	var rows []outboxRow
 	err := s.db.InTx(ctx, func(tx *sqlx.Tx) error {
 		return tx.SelectContext(ctx, &rows, tx.Rebind(claim), ms(lease), ms(now), ms(now), ms(now), ms(now), n)
@@ -51,7 +52,7 @@ func (s OutboxStore) Claim(ctx context.Context, now, lease time.Time, n int) ([]
 	due := make([]mail.Due, 0, len(rows))
 	for _, r := range rows {
 		due = append(due, mail.Due{
-			Message: mail.Message{ID: r.ID, To: r.Recipient, Subject: r.Subject, Text: r.Body, About: r.About, DueAt: at(r.DueAt)},
+			Message: mail.Message{ID: r.ID, To: r.Recipient, Subject: r.Subject, Text: r.Body, Language: r.Language, About: r.About, DueAt: at(r.DueAt)},
 			Tries:   r.Tries, CreatedAt: at(r.CreatedAt), Lease: at(r.TakenTill),
 		})
 	}

@@ -85,7 +85,7 @@ func (s sessionStore) Sessions(ctx context.Context, p people.ID) ([]auth.Session
 // Two callbacks of one new person may come at once: the second finds the row of the first.
 var keepPerson = func() string {
 	var sets []string
-	for _, c := range []string{"name", "given_name", "family_name", "email", "phone", "roles", "seen_at"} {
+	for _, c := range []string{"name", "given_name", "family_name", "email", "phone", "roles", "browser", "seen_at"} {
 		sets = append(sets, c+" = excluded."+c)
 	}
 	return persons.insert + " ON CONFLICT (issuer, subject) DO UPDATE SET " + strings.Join(sets, ", ") +

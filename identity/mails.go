@@ -12,35 +12,51 @@ import (
 // The mails: one for each event that the person has to know of. About makes a second one
 // about the same event impossible, whoever notices it first.
 
-func (s *Service) letter(p people.Person, about, subject, path string, paragraphs ...string) []mail.Message {
-	if p.Email == "" || p.Disabled {
+// letter writes to one person in the language they read.
+type letter struct {
+	words    mail.Words
+	language string
+	to       people.Person
+}
+
+type values = map[string]any
+
+func (s *Service) letter(p people.Person) letter {
+	return letter{s.o.Words, s.o.Words.Language(p.Reads()), p}
+}
+
+func (l letter) say(sentence string, v values) string { return l.words.Say(l.language, sentence, v) }
+
+// send makes the message; nothing for somebody without an address.
+func (s *Service) send(l letter, about, subject, path string, paragraphs ...string) []mail.Message {
+	if l.to.Email == "" || l.to.Disabled {
 		return nil
 	}
-	text := "Dear " + p.DisplayName() + ",\n\n"
+	text := l.say("Dear {{.Name}},", values{"Name": l.to.DisplayName()}) + "\n\n"
 	for _, paragraph := range paragraphs {
-		if paragraph != "" {
+		if paragraph = strings.TrimSpace(paragraph); paragraph != "" {
 			text += paragraph + "\n\n"
 		}
 	}
 	if s.o.PortalURL != "" {
 		text += s.o.PortalURL + path + "\n"
 	}
-	return []mail.Message{{To: p.Email, Subject: subject, Text: strings.TrimRight(text, "\n") + "\n", About: about}}
+	return []mail.Message{{To: l.to.Email, Language: l.language, Subject: subject, Text: strings.TrimRight(text, "\n") + "\n", About: about}}
 }
 
 func (s *Service) validationLetter(v Validation, p people.Person) []mail.Message {
-	path, note := "/identity-checks/"+string(v.ID), noteLine(v.Note)
+	l, path, reference := s.letter(p), "/identity-checks/"+string(v.ID), values{"Reference": v.Reference}
 	switch v.State {
 	case ValidationApproved:
-		return s.letter(p, "validation.approved:"+string(v.ID), "Your identity check is approved", path,
-			"your identity check "+v.Reference+" is approved. Your signing credential comes next; we write again when it is ready.")
+		return s.send(l, "validation.approved:"+string(v.ID), l.say("Your identity check is approved", nil), path,
+			l.say("your identity check {{.Reference}} is approved. Your signing credential comes next; we write again when it is ready.", reference))
 	case ValidationRejected:
-		return s.letter(p, "validation.rejected:"+string(v.ID), "Your identity check was refused", path,
-			"your identity check "+v.Reference+" was refused."+reasonLine(v.Reason), note)
+		return s.send(l, "validation.rejected:"+string(v.ID), l.say("Your identity check was refused", nil), path,
+			l.say("your identity check {{.Reference}} was refused.", reference)+l.reason(v.Reason), l.note(v.Note))
 	case ValidationResubmit:
 		// Papers can be asked for more than once, so the event is told apart by its time.
-		return s.letter(p, "validation.resubmit:"+string(v.ID)+":"+strconv.FormatInt(v.Since.UnixMilli(), 10), "Send your papers again", path,
-			"your identity check "+v.Reference+" needs your papers once more."+reasonLine(v.Reason), note)
+		return s.send(l, "validation.resubmit:"+string(v.ID)+":"+strconv.FormatInt(v.Since.UnixMilli(), 10), l.say("Send your papers again", nil), path,
+			l.say("your identity check {{.Reference}} needs your papers once more.", reference)+l.reason(v.Reason), l.note(v.Note))
 	}
 	return nil
 }
@@ -49,26 +65,26 @@ func (s *Service) credentialLetter(c Credential, p people.Person) []mail.Message
 	if c.State != CredentialActive {
 		return nil
 	}
-	until := ""
+	l, until := s.letter(p), ""
 	if !c.NotAfter.IsZero() {
-		until = " It is valid until " + c.NotAfter.Format("2 January 2006") + "."
+		until = " " + l.say("It is valid until {{.Day}}.", values{"Day": c.NotAfter})
 	}
-	return s.letter(p, "credential.ready:"+string(c.ID), "Your signing credential is ready", "/",
-		"your signing credential is ready: you can sign your first document."+until)
+	return s.send(l, "credential.ready:"+string(c.ID), l.say("Your signing credential is ready", nil), "/",
+		l.say("your signing credential is ready: you can sign your first document.", nil)+until)
 }
 
-func reasonLine(code string) string {
+func (l letter) reason(code string) string {
 	if text := ReasonText(code); text != "" {
-		return " The reason: " + strings.ToLower(text[:1]) + text[1:] + "."
+		return " " + l.say("The reason given: “{{.Reason}}”.", values{"Reason": l.say(text, nil)})
 	}
 	return ""
 }
 
-func noteLine(note string) string {
+func (l letter) note(note string) string {
 	if note == "" {
 		return ""
 	}
-	return "A note from the admin: " + note
+	return l.say("A note from the admin: {{.Note}}", values{"Note": note})
 }
 
 // later is now plus d, or zero for no d.

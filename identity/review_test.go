@@ -191,7 +191,7 @@ func TestARefusalAndACorrectionReachThePersonWithReasonAndNote(t *testing.T) {
 		text += m.Text
 	}
 	require.Contains(t, text, "The photo is dark.")
-	require.Contains(t, text, "the papers belong to somebody else.")
+	require.Contains(t, text, "The papers belong to somebody else")
 	require.Contains(t, text, "https://sign.example.test/identity-checks/"+string(v.ID))
 }
 

@@ -23,6 +23,7 @@ import (
 	"time"
 
 	"countersign/audit"
+	"countersign/mail"
 	"countersign/people"
 )
 
@@ -42,6 +43,7 @@ type Options struct {
 	Deadlines          Deadlines
 	PollInterval       time.Duration // between looks at a young record; 2 s when zero
 	PortalURL          string        // for links in mails
+	Words              mail.Words    // the texts of mails; nil: English
 	CanSuspend         bool          // the host has suspend and resume
 }
 
@@ -73,6 +75,9 @@ func NewService(o Options) *Service {
 	}
 	if o.Log == nil {
 		o.Log = slog.New(slog.DiscardHandler)
+	}
+	if o.Words == nil {
+		o.Words = mail.English{}
 	}
 	if o.Locale == "" {
 		o.Locale = "en_US"

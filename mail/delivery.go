@@ -103,7 +103,7 @@ func (d *Delivery) one(ctx context.Context, m Due) (sent bool, err error) {
 		return false, nil // the rest of a slow batch: another run takes it when the lease ends
 	}
 	sendCtx, cancel := context.WithTimeout(ctx, sendWait)
-	err = d.Sender.Send(sendCtx, Letter{ID: m.ID, To: m.To, Subject: m.Subject, Text: m.Text, HTML: HTML(m.Text), Date: m.CreatedAt})
+	err = d.Sender.Send(sendCtx, Letter{ID: m.ID, To: m.To, Subject: m.Subject, Text: m.Text, HTML: HTML(m.Language, m.Text), Date: m.CreatedAt})
 	cancel()
 	if err != nil && ctx.Err() != nil {
 		// We are shutting down; whether it went out is unknown. The lease decides when it is tried again.

@@ -347,7 +347,7 @@ func TestDemoMailboxGetsTheLetter(t *testing.T) {
 	defer box.Close()
 	s, err := mail.Mailbox(box.URL+"/", "Countersign <portal@example.test>")
 	require.NoError(t, err)
-	require.NoError(t, s.Send(context.Background(), mail.Letter{ID: "1", To: "ada@example.test", Subject: "s", Text: "x", HTML: mail.HTML("x")}))
+	require.NoError(t, s.Send(context.Background(), mail.Letter{ID: "1", To: "ada@example.test", Subject: "s", Text: "x", HTML: mail.HTML("", "x")}))
 	require.Equal(t, "ada@example.test", got["to"])
 	require.Equal(t, "x", got["text"])
 	require.Contains(t, got["html"], "<p>x</p>")
@@ -359,9 +359,11 @@ func TestDemoMailboxGetsTheLetter(t *testing.T) {
 }
 
 func TestHTMLEscapesAndLinks(t *testing.T) {
-	got := mail.HTML("a <b>\nc\n\n(see https://x.example/?q=\"1)\r\n\r\njavascript:alert(1)")
+	got := mail.HTML("de", "a <b>\nc\n\n(see https://x.example/?q=\"1)\r\n\r\njavascript:alert(1)")
 	require.Contains(t, got, "<p>a &lt;b&gt;<br>\nc</p>")
 	require.Contains(t, got, `(see <a href="https://x.example/?q=">https://x.example/?q=</a>&#34;1)`)
 	require.Contains(t, got, "<p>javascript:alert(1)</p>")
 	require.Equal(t, 1, strings.Count(got, "<a "))
+	require.Contains(t, got, `<html lang="de">`)
+	require.Contains(t, mail.HTML("", "x"), `<html lang="en">`)
 }

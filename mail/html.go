@@ -9,12 +9,15 @@ import (
 
 var link = regexp.MustCompile(`https?://[^\s<>"']+`)
 
-// HTML makes the HTML alternative of a plain text: paragraphs at empty lines, breaks at
+// HTML makes the HTML alternative of a plain text in a language (a BCP 47 tag; English when empty): paragraphs at empty lines, breaks at
 // single ones, addresses as links, everything else escaped. There is nothing in it that a
 // reader could load.
-func HTML(text string) string {
+func HTML(language, text string) string {
+	if language == "" {
+		language = "en"
+	}
 	var b strings.Builder
-	b.WriteString("<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"></head><body>\n")
+	b.WriteString("<!doctype html>\n<html lang=\"" + html.EscapeString(language) + "\"><head><meta charset=\"utf-8\"></head><body>\n")
 	text = strings.ReplaceAll(text, "\r\n", "\n")
 	for _, paragraph := range strings.Split(strings.TrimSpace(text), "\n\n") {
 		if paragraph = strings.TrimSpace(paragraph); paragraph == "" {

@@ -34,7 +34,8 @@ type Person struct {
 	Roles      []Role
 	Disabled   bool
 	DTMUser    string // id of the DTM user this person is bound to; empty until bound
-	Language   string // BCP 47, empty: the browser's
+	Language   string // BCP 47, as the person chose it; empty: the browser's
+	Browser    string // what the browser asked for at the last login, as Accept-Language
 	Scheme     string // "light", "dark" or empty: the system's
 	CreatedAt  time.Time
 	SeenAt     time.Time // last login
@@ -52,6 +53,15 @@ func (p Person) Has(r Role) bool {
 		}
 	}
 	return false
+}
+
+// Reads is the language to write to the person in: the one they chose, else what their
+// browser asked for. It is a BCP 47 tag or an Accept-Language value, and may be empty.
+func (p Person) Reads() string {
+	if p.Language != "" {
+		return p.Language
+	}
+	return p.Browser
 }
 
 // DisplayName is the name to show: never empty.

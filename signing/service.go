@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"countersign/audit"
+	"countersign/mail"
 	"countersign/people"
 )
 
@@ -53,6 +54,7 @@ type Options struct {
 	SignWait      time.Duration // longest wait for signHash: 1 min
 	FinishLife    time.Duration // how long finishing is tried again: 24 h
 	PortalURL     string        // for links in mails
+	Words         mail.Words    // the texts of mails; nil: English
 	MaxTogether   int           // most documents in one ceremony: 100
 	NoTimestamp   bool          // release at B-B: only where there is no clock service
 

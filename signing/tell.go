@@ -7,24 +7,25 @@ import (
 	"countersign/mail"
 )
 
-// letter is a mail to the owner of a signature. {{document}} and {{link}} are filled in.
-type letter struct{ subject, text string }
+// letter is a mail to the owner of a signature, as sentences of the catalogue of texts.
+type letter struct{ subject, what, where, more string }
 
 var letters = map[string]letter{
 	"signing.released": {
-		subject: "Signed: {{document}}",
-		text: "Your document \"{{document}}\" is signed. We read the file back and checked the signature before letting it out.\n\n" +
-			"You find it here: {{link}}\n\nIf it was not you who signed, tell your admin at once.\n",
+		subject: "Signed: {{.Document}}",
+		what:    "Your document “{{.Document}}” is signed. We read the file back and checked the signature before letting it out.",
+		where:   "You find it here: {{.Link}}",
+		more:    "If it was not you who signed, tell your admin at once.",
 	},
 	"signing.outcome_unknown": {
-		subject: "Not finished: {{document}}",
-		text: "DigiCert was asked to sign \"{{document}}\" and gave no clear answer. No signature was put in your document, and we do not ask twice by ourselves.\n\n" +
-			"You can begin again here: {{link}}\n",
+		subject: "Not finished: {{.Document}}",
+		what:    "DigiCert was asked to sign “{{.Document}}” and gave no clear answer. No signature was put in your document, and we do not ask twice by ourselves.",
+		where:   "You can begin again here: {{.Link}}",
 	},
 	"signing.failed": {
-		subject: "Not signed: {{document}}",
-		text: "The signature on \"{{document}}\" could not be finished. The document is as it was before. Your admin can see why in the log.\n\n" +
-			"The document: {{link}}\n",
+		subject: "Not signed: {{.Document}}",
+		what:    "The signature on “{{.Document}}” could not be finished. The document is as it was before. Your admin can see why in the log.",
+		where:   "The document: {{.Link}}",
 	},
 }
 
@@ -41,7 +42,17 @@ func (s *Service) tell(ctx context.Context, t *step, g Signature, event string) 
 	if err != nil || p.Email == "" || p.Disabled {
 		return
 	}
-	l := letters[event]
-	fill := strings.NewReplacer("{{document}}", d.Name, "{{link}}", strings.TrimRight(s.PortalURL, "/")+"/documents/"+string(d.ID))
-	t.mail(mail.Message{To: p.Email, Subject: fill.Replace(l.subject), Text: fill.Replace(l.text), About: event + ":" + string(g.ID)})
+	words := s.Words
+	if words == nil {
+		words = mail.English{}
+	}
+	l, language := letters[event], words.Language(p.Reads())
+	say := func(sentence string) string {
+		return words.Say(language, sentence, map[string]any{"Document": d.Name, "Link": strings.TrimRight(s.PortalURL, "/") + "/documents/" + string(d.ID)})
+	}
+	text := say(l.what) + "\n\n" + say(l.where) + "\n"
+	if l.more != "" {
+		text += "\n" + say(l.more) + "\n"
+	}
+	t.mail(mail.Message{To: p.Email, Language: language, Subject: say(l.subject), Text: text, About: event + ":" + string(g.ID)})
 }

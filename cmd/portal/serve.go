@@ -174,11 +174,11 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 	checks := identity.NewService(identity.Options{
 		Store: store.Identity(), Remote: remote, Log: log, ApprovalHold: c.ApprovalHold, AccountID: c.DTMAccount, OrganizationID: c.DTMOrganization,
 		ValidationProfiles: map[identity.Standard]string{identity.Basic: c.DTMBasic, identity.AdvancedPlus: c.DTMAdvanced},
-		PortalURL:          c.BaseURL, CanSuspend: c.DTMSuspend,
+		PortalURL:          c.BaseURL, Words: templates.Catalogue{}, CanSuspend: c.DTMSuspend,
 	})
 	documents := signing.NewService(signing.Options{
 		Store: store.Signing(), Remote: remote, Credentials: credentials{checks}, Blobs: blobs{bytes}, Log: log,
-		MaxBytes: c.MaxUpload, Quota: signing.Quota{Bytes: c.QuotaBytes, Files: c.QuotaFiles}, Roots: roots, PortalURL: c.BaseURL,
+		MaxBytes: c.MaxUpload, Quota: signing.Quota{Bytes: c.QuotaBytes, Files: c.QuotaFiles}, Roots: roots, PortalURL: c.BaseURL, Words: templates.Catalogue{},
 		AuthorizeWait: c.DTMAuthorize, SignWait: 2 * c.DTMSign, NoTimestamp: c.NoTimestamp, Observe: meters.move,
 	})
 	login, err := signIn(c, store, log)

@@ -144,12 +144,12 @@ func Jobs(t testing.TB, d *db.DB) []Job {
 func Mails(t testing.TB, d *db.DB) []mail.Message {
 	t.Helper()
 	var rows []struct {
-		ID, Recipient, Subject, Body, About string
+		ID, Recipient, Subject, Body, Language, About string
 	}
-	require.NoError(t, d.Read.Select(&rows, "SELECT id, recipient, subject, body, about FROM outbox ORDER BY created_at, id"))
+	require.NoError(t, d.Read.Select(&rows, "SELECT id, recipient, subject, body, language, about FROM outbox ORDER BY created_at, id"))
 	out := make([]mail.Message, 0, len(rows))
 	for _, r := range rows {
-		out = append(out, mail.Message{ID: r.ID, To: r.Recipient, Subject: r.Subject, Text: r.Body, About: r.About})
+		out = append(out, mail.Message{ID: r.ID, To: r.Recipient, Subject: r.Subject, Text: r.Body, Language: r.Language, About: r.About})
 	}
 	return out
 }

@@ -72,6 +72,8 @@ func objectName(ctx context.Context, kind string) string {
 	return kind
 }
 
+// deedWords are the two forms of an action. They differ in every case, also in English, for
+// most languages have two words where English could do with one: "read" and "see".
 func deedWords(ctx context.Context, action string) (past, infinitive string) {
 	switch action {
 	case "validation.start":
@@ -117,7 +119,7 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 	case "signature.discard":
 		return T(ctx, "threw a late answer away"), T(ctx, "throw a late answer away")
 	case "audit.read-remote":
-		return T(ctx, "read DigiCert’s log"), T(ctx, "read DigiCert’s log")
+		return T(ctx, "read DigiCert’s log"), T(ctx, "see DigiCert’s log")
 	case "profile.list":
 		return T(ctx, "listed certificate profiles"), T(ctx, "list certificate profiles")
 	case "seat.list":
@@ -133,9 +135,9 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 	case "validation.expire":
 		return T(ctx, "let the identity check run out"), T(ctx, "end the identity check")
 	case "validation.read":
-		return T(ctx, "read the identity check"), T(ctx, "read the identity check")
+		return T(ctx, "read the identity check"), T(ctx, "see the identity check")
 	case "validation.read-any":
-		return T(ctx, "read somebody’s identity check"), T(ctx, "read somebody’s identity check")
+		return T(ctx, "read somebody’s identity check"), T(ctx, "see somebody’s identity check")
 	case "validation.review":
 		return T(ctx, "looked at the review desk"), T(ctx, "look at the review desk")
 	case "credential.issue":
@@ -155,9 +157,9 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 	case "credential.manage-any":
 		return T(ctx, "changed somebody’s credential"), T(ctx, "change somebody’s credential")
 	case "credential.read":
-		return T(ctx, "read the credential"), T(ctx, "read the credential")
+		return T(ctx, "read the credential"), T(ctx, "see the credential")
 	case "credential.read-any":
-		return T(ctx, "read somebody’s credential"), T(ctx, "read somebody’s credential")
+		return T(ctx, "read somebody’s credential"), T(ctx, "see somebody’s credential")
 	case "credential.expire":
 		return T(ctx, "saw the credential run out"), T(ctx, "end the credential")
 	case "document.submit":
@@ -171,9 +173,9 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 	case "document.refuse":
 		return T(ctx, "did not accept the document"), T(ctx, "take the document")
 	case "document.quarantine":
-		return T(ctx, "set the document aside"), T(ctx, "set the document aside")
+		return T(ctx, "set the document aside"), T(ctx, "put the document aside")
 	case "document.read":
-		return T(ctx, "read the document"), T(ctx, "read the document")
+		return T(ctx, "read the document"), T(ctx, "see the document")
 	case "document.erase":
 		return T(ctx, "erased the document"), T(ctx, "erase the document")
 	case "ceremony.begin":
@@ -203,7 +205,7 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 	case "signature.sign":
 		return T(ctx, "signed the fingerprint at DigiCert"), T(ctx, "sign the fingerprint")
 	case "signature.assemble":
-		return T(ctx, "put the signature into the document"), T(ctx, "put the signature into the document")
+		return T(ctx, "put the signature into the document"), T(ctx, "add the signature to the document")
 	case "signature.release":
 		return T(ctx, "released the signed document"), T(ctx, "release the signed document")
 	case "signature.fail":
@@ -227,11 +229,11 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 	case "session.end":
 		return T(ctx, "signed out"), T(ctx, "sign out")
 	case "roles.read":
-		return T(ctx, "read DigiCert’s roles"), T(ctx, "read DigiCert’s roles")
+		return T(ctx, "read DigiCert’s roles"), T(ctx, "see DigiCert’s roles")
 	case "audit.read":
-		return T(ctx, "read their own log"), T(ctx, "read their own log")
+		return T(ctx, "read their own log"), T(ctx, "see their own log")
 	case "audit.read-any":
-		return T(ctx, "read the audit log"), T(ctx, "read the audit log")
+		return T(ctx, "read the audit log"), T(ctx, "see the audit log")
 	}
 	name := strings.NewReplacer(".", " ", "_", " ", "-", " ").Replace(action)
 	return T(ctx, "did “{{.Action}}”", "Action", name), T(ctx, "do “{{.Action}}”", "Action", name)

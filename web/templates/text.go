@@ -11,55 +11,17 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
-	"github.com/nicksnyder/go-i18n/v2/i18n"
-	"golang.org/x/text/language"
-	"golang.org/x/text/message"
+	"golang.org/x/text/feature/plural"
 )
 
 type languageKey struct{}
 
-// speaker is the language a page is written in.
-type speaker struct {
-	tag       language.Tag
-	localizer *i18n.Localizer
-	printer   *message.Printer
-}
-
-var (
-	catalogue = i18n.NewBundle(language.English)
-	english   = newSpeaker(language.English)
-)
-
-func newSpeaker(tag language.Tag) *speaker {
-	return &speaker{tag: tag, localizer: i18n.NewLocalizer(catalogue, tag.String()), printer: message.NewPrinter(tag)}
-}
-
-// Languages lists what the catalogue holds, as BCP 47 tags, English first.
-func Languages() []string {
-	var tags []string
-	for _, t := range catalogue.LanguageTags() {
-		tags = append(tags, t.String())
-	}
-	return tags
-}
-
 // WithLanguage puts the best match among the catalogue's languages into the context.
 // The preferences are BCP 47 tags or whole Accept-Language values, most wanted first.
 func WithLanguage(ctx context.Context, preferences ...string) context.Context {
-	var wanted []language.Tag
-	for _, p := range preferences {
-		tags, _, err := language.ParseAcceptLanguage(p)
-		if err == nil {
-			wanted = append(wanted, tags...)
-		}
-	}
-	have := catalogue.LanguageTags()
-	_, at, confidence := language.NewMatcher(have).Match(wanted...)
-	if confidence == language.No || have[at] == language.English {
-		return context.WithValue(ctx, languageKey{}, english)
-	}
-	return context.WithValue(ctx, languageKey{}, newSpeaker(have[at]))
+	return context.WithValue(ctx, languageKey{}, match(preferences))
 }
 
 func speaking(ctx context.Context) *speaker {
@@ -70,16 +32,12 @@ func speaking(ctx context.Context) *speaker {
 }
 
 // Language is the BCP 47 tag of the page's language, for the lang attribute.
-func Language(ctx context.Context) string { return speaking(ctx).tag.String() }
+func Language(ctx context.Context) string { return speaking(ctx).name }
 
 // T is the sentence in the page's language. Values come in pairs, name then value, and
 // stand in the sentence as {{.Name}}.
 func T(ctx context.Context, sentence string, pairs ...any) string {
-	s := speaking(ctx)
-	if s == english {
-		return fill(sentence, pairs)
-	}
-	return s.localize(sentence, nil, pairs, sentence)
+	return fill(speaking(ctx).sentence(sentence), pairs)
 }
 
 // Say is T for a sentence that came from elsewhere, with its values by name.
@@ -94,38 +52,94 @@ func Say(ctx context.Context, sentence string, values map[string]any) string {
 // N is T for a sentence with a count, which stands in it as {{.Count}}.
 func N(ctx context.Context, one, other string, n int, pairs ...any) string {
 	s := speaking(ctx)
-	pairs = append([]any{"Count", s.printer.Sprint(n)}, pairs...)
-	sentence := other
-	if n == 1 {
-		sentence = one
-	}
-	if s == english {
-		return fill(sentence, pairs)
-	}
-	return s.localize(one, n, pairs, sentence)
+	return fill(s.counted(one, other, n), append([]any{"Count", s.printer.Sprint(n)}, pairs...))
 }
 
 // Number writes a whole number with the separators of the page's language.
 func Number[I int | int64](ctx context.Context, n I) string { return speaking(ctx).printer.Sprint(n) }
 
-// localize asks the catalogue. A sentence it does not hold is shown as it is and never
-// parsed as a template: it may hold what a visitor wrote, such as a file name.
-func (s *speaker) localize(id string, count any, pairs []any, fallback string) string {
-	data := make(map[string]any, len(pairs)/2)
-	for i := 0; i+1 < len(pairs); i += 2 {
-		data[fmt.Sprint(pairs[i])] = pairs[i+1]
+// sentence asks the catalogue. A sentence it does not hold is shown as it is.
+func (s *speaker) sentence(key string) string {
+	if s == english || key == "" {
+		return key
 	}
-	out, err := s.localizer.Localize(&i18n.LocalizeConfig{MessageID: id, TemplateData: data, PluralCount: count})
-	if err != nil || out == "" {
-		return fill(fallback, pairs)
+	if f, ok := s.texts[key]; ok && f[plural.Other] != "" {
+		return f[plural.Other]
 	}
-	return out
+	missing(s, key)
+	return key
 }
 
-// fill is what text/template would do with these sentences, without parsing them each time.
-func fill(sentence string, pairs []any) string {
-	for i := 0; i+1 < len(pairs); i += 2 {
-		sentence = strings.ReplaceAll(sentence, "{{."+fmt.Sprint(pairs[i])+"}}", fmt.Sprint(pairs[i+1]))
+// counted chooses the form for n by the rules of the language.
+func (s *speaker) counted(one, other string, n int) string {
+	if s != english {
+		if f, ok := s.texts[one]; ok {
+			if text := f[plural.Cardinal.MatchPlural(s.tag, n%10_000_000, 0, 0, 0, 0)]; text != "" {
+				return text
+			}
+			return f[plural.Other]
+		}
+		missing(s, one)
 	}
-	return sentence
+	if n == 1 {
+		return one
+	}
+	return other
+}
+
+// fill puts values into a sentence in one pass: what stands in a value is never a place for
+// another one, for it may be what a visitor wrote, such as a file name.
+func fill(sentence string, pairs []any) string {
+	at := strings.Index(sentence, "{{.")
+	if at < 0 || len(pairs) < 2 {
+		return sentence
+	}
+	var b strings.Builder
+	b.Grow(len(sentence) + 32)
+	for at >= 0 {
+		end := strings.Index(sentence[at:], "}}")
+		if end < 0 {
+			break
+		}
+		b.WriteString(sentence[:at])
+		whole, name := sentence[at:at+end+2], sentence[at+3:at+end]
+		b.WriteString(valueOf(whole, name, pairs))
+		sentence = sentence[at+end+2:]
+		at = strings.Index(sentence, "{{.")
+	}
+	b.WriteString(sentence)
+	return b.String()
+}
+
+// valueOf is the value of a name; the place itself where none was given.
+func valueOf(place, name string, pairs []any) string {
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i] != name {
+			continue
+		}
+		if text, ok := pairs[i+1].(string); ok {
+			return text
+		}
+		return fmt.Sprint(pairs[i+1])
+	}
+	return place
+}
+
+// Catalogue gives the texts to those who write mails; see mail.Words.
+type Catalogue struct{}
+
+// Language is the best match among the catalogue's languages.
+func (Catalogue) Language(reads string) string { return match([]string{reads}).name }
+
+// Say writes a sentence in a language. A time is written as its day.
+func (Catalogue) Say(language, sentence string, values map[string]any) string {
+	ctx := WithLanguage(context.Background(), language)
+	said := make(map[string]any, len(values))
+	for name, value := range values {
+		if t, ok := value.(time.Time); ok {
+			value = Day(ctx, Page{Zone: time.Local}, t)
+		}
+		said[name] = value
+	}
+	return Say(ctx, sentence, said)
 }

@@ -76,7 +76,21 @@ func Waiting(ctx context.Context, p Page, t time.Time) string {
 	if p.daysAgo(t) != 0 {
 		begin = Near(ctx, p, t)
 	}
-	return T(ctx, "{{.Begin}}, {{.Span}} ago", "Begin", begin, "Span", Span(ctx, p.now().Sub(t)))
+	return T(ctx, "{{.Begin}}, {{.Ago}}", "Begin", begin, "Ago", Ago(ctx, p.now().Sub(t)))
+}
+
+// Ago writes how long something is past, in its largest unit: "2 hours ago". It has
+// sentences of its own because languages bend the unit: "2 Tage", "vor 2 Tagen".
+func Ago(ctx context.Context, d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return T(ctx, "less than a minute ago")
+	case d < time.Hour:
+		return N(ctx, "{{.Count}} minute ago", "{{.Count}} minutes ago", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return N(ctx, "{{.Count}} hour ago", "{{.Count}} hours ago", int(d.Hours()))
+	}
+	return N(ctx, "{{.Count}} day ago", "{{.Count}} days ago", int(d.Hours()/24))
 }
 
 // Span writes a length of time in its largest unit: "2 hours".

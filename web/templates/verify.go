@@ -37,14 +37,14 @@ func verdictMore(ctx context.Context, v Verify) string {
 	case pades.TotalFailed:
 		for _, s := range v.Result.Signatures {
 			if s.Indication == pades.TotalFailed && s.SubIndication != "HASH_FAILURE" && s.Explanation != "" {
-				return stop(T(ctx, s.Explanation)) + " " + T(ctx, "Do not rely on it. Ask the person who sent it.")
+				return stop(Report(ctx, s.Explanation)) + " " + T(ctx, "Do not rely on it. Ask the person who sent it.")
 			}
 		}
 		return T(ctx, "This file was changed after it was signed. Do not rely on it. Ask the person who sent it for the original.")
 	case pades.Indeterminate:
 		for _, s := range v.Result.Signatures {
 			if s.Indication != pades.TotalPassed && s.Explanation != "" {
-				return stop(T(ctx, s.Explanation)) + " " + T(ctx, "It may still be good: ask the signer which authority the certificate comes from.")
+				return stop(Report(ctx, s.Explanation)) + " " + T(ctx, "It may still be good: ask the signer which authority the certificate comes from.")
 			}
 		}
 		return T(ctx, "It may still be good: ask the signer which authority the certificate comes from.")
