@@ -178,34 +178,44 @@ func (f *FolderBucket) Open(_ context.Context, id string) (Object, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open object: %w", err)
 	}
-	size, err := trusted(file)
-	if err != nil {
+	o := &fileObject{File: file}
+	if err := o.trusted(); err != nil {
 		file.Close()
 		return nil, fmt.Errorf("open object %s: %w", id, err)
 	}
-	return &fileObject{File: file, size: size}, nil
-}
-
-func trusted(file *os.File) (size int64, err error) {
-	info, err := file.Stat()
-	if err != nil {
-		return 0, err
-	}
-	if !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 {
-		return 0, fmt.Errorf("mode %s: %w", info.Mode(), ErrCorrupt)
-	}
-	if st, ok := info.Sys().(*syscall.Stat_t); ok && st.Nlink > 1 {
-		return 0, fmt.Errorf("file has a second name: %w", ErrCorrupt)
-	}
-	return info.Size(), nil
+	return o, nil
 }
 
 type fileObject struct {
 	*os.File
-	size int64
+	size  int64
+	stamp string
 }
 
-func (o *fileObject) Size() int64 { return o.size }
+func (o *fileObject) Size() int64   { return o.size }
+func (o *fileObject) Stamp() string { return o.stamp }
+
+func (o *fileObject) trusted() error {
+	info, err := o.Stat()
+	if err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("mode %s: %w", info.Mode(), ErrCorrupt)
+	}
+	o.size = info.Size()
+	st, ok := info.Sys().(*syscall.Stat_t)
+	if !ok {
+		return nil
+	}
+	if st.Nlink > 1 {
+		return fmt.Errorf("file has a second name: %w", ErrCorrupt)
+	}
+	// The time of the last change of the inode moves with every write and cannot be set back
+	// by a program, as that of the last modification can.
+	o.stamp = fmt.Sprintf("%d:%d:%d:%d.%09d", st.Dev, st.Ino, st.Size, st.Ctim.Sec, st.Ctim.Nsec)
+	return nil
+}
 
 // Remove deletes a file; one that is not there is no error.
 func (f *FolderBucket) Remove(_ context.Context, id string) error {

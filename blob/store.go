@@ -56,6 +56,9 @@ type Object interface {
 	io.ReaderAt
 	io.Closer
 	Size() int64
+	// Stamp changes whenever the stored bytes may have been touched; empty when that cannot
+	// be told.
+	Stamp() string
 }
 
 // Store keeps encrypted blobs in a bucket.

@@ -238,6 +238,9 @@ type Reader struct {
 	cache  []byte
 }
 
+// Stamp changes whenever the stored bytes may have been touched; empty when that cannot be told.
+func (r *Reader) Stamp() string { return r.object.Stamp() }
+
 var sealedPool = sync.Pool{New: func() any { b := make([]byte, sealedSize); return &b }}
 
 func newReader(o Object, key func(salt []byte) (aead, error)) (*Reader, error) {

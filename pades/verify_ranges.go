@@ -235,32 +235,11 @@ func (v *verification) digest() error {
 				sinks = append(sinks, h)
 			}
 		}
-		if err := v.feed(from, to, sinks); err != nil {
+		if err := Feed(v.ctx, v.r, from, to, sinks...); err != nil {
 			return err
 		}
 	}
 	v.res.SHA256 = running[crypto.SHA256].Sum(nil)
-	return nil
-}
-
-func (v *verification) feed(from, to int64, sinks []io.Writer) error {
-	buf := make([]byte, min(256<<10, to-from))
-	for from < to {
-		if err := v.ctx.Err(); err != nil {
-			return err
-		}
-		b := buf[:min(int64(len(buf)), to-from)]
-		if n, err := v.r.ReadAt(b, from); n < len(b) {
-			if err == nil || err == io.EOF {
-				err = io.ErrUnexpectedEOF
-			}
-			return fmt.Errorf("read: %w", err)
-		}
-		for _, s := range sinks {
-			_, _ = s.Write(b) // a hash takes all
-		}
-		from += int64(len(b))
-	}
 	return nil
 }
 

@@ -170,20 +170,26 @@ func (at *authorizing) reread(ctx context.Context) error {
 		if d.Revisions != g.Base || g.State != SignaturePrepared {
 			return fail(codeChanged, errors.New("the document has another revision than was prepared"))
 		}
-		if err := at.s.checkBytes(ctx, d, revisions); err != nil {
-			return at.s.broken(context.WithoutCancel(ctx), d, err)
-		}
 		p, err := at.s.prepared(ctx, d, g)
 		if err != nil {
 			return at.s.broken(context.WithoutCancel(ctx), d, err)
 		}
-		at.prepared = append(at.prepared, p)
+		if _, err := at.s.checkBytes(ctx, d, revisions, p.Stored); err != nil {
+			return at.s.broken(context.WithoutCancel(ctx), d, err)
+		}
+		at.prepared = append(at.prepared, p.Prepared)
 	}
 	return nil
 }
 
+// preparation is what is stored between Begin and the release.
+type preparation struct {
+	*pades.Prepared
+	Stored string // stamp of the document's files when their bytes were checked
+}
+
 // prepared reads a stored preparation, which must be the one that was shown.
-func (s *Service) prepared(ctx context.Context, d Document, g Signature) (*pades.Prepared, error) {
+func (s *Service) prepared(ctx context.Context, d Document, g Signature) (*preparation, error) {
 	r, err := s.Blobs.Open(ctx, d.ID, d.Key, g.Prepared)
 	if err != nil {
 		return nil, fmt.Errorf("open preparation: %w", err)
@@ -193,7 +199,7 @@ func (s *Service) prepared(ctx context.Context, d Document, g Signature) (*pades
 	if err != nil {
 		return nil, fmt.Errorf("read preparation: %w", err)
 	}
-	p := new(pades.Prepared)
+	p := &preparation{Prepared: new(pades.Prepared)}
 	if err := json.Unmarshal(b, p); err != nil {
 		return nil, fmt.Errorf("read preparation: %w: %w", ErrCorrupt, err)
 	}

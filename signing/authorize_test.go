@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -90,6 +91,15 @@ func TestAlteredDocumentIsNotSigned(t *testing.T) {
 			require.NoError(w.t, os.Chmod(path, 0o600))
 			require.NoError(w.t, os.WriteFile(path, b, 0o600))
 		},
+		"bytes, and the file's time put back": func(w *world, _ signing.Document) {
+			path := w.biggestFile()
+			before, err := os.Stat(path)
+			require.NoError(w.t, err)
+			f, err := os.OpenFile(path, os.O_WRONLY, 0)
+			require.NoError(w.t, err)
+			_, err = f.WriteAt([]byte("another"), before.Size()/2)
+			require.NoError(w.t, errors.Join(err, f.Close(), os.Chtimes(path, before.ModTime(), before.ModTime())))
+		},
 		"file gone": func(w *world, _ signing.Document) { require.NoError(w.t, os.Remove(w.biggestFile())) },
 		"fingerprint": func(w *world, d signing.Document) {
 			_, err := w.db.Write.Exec("UPDATE documents SET sha256 = ? WHERE id = ?", bytes.Repeat([]byte{1}, 32), string(d.ID))
@@ -118,6 +128,56 @@ func TestAlteredDocumentIsNotSigned(t *testing.T) {
 			require.Equal(t, "quarantined", code(t, err))
 		})
 	}
+}
+
+// The person has typed a code and waits: what was read at the beginning is read again only
+// when something has touched it.
+func TestWhatNothingTouchedIsNotReadTwiceWhileSomebodyWaits(t *testing.T) {
+	const size = 3_000_000
+	var read *countingBlobs
+	w := newWorld(t, "cp-basic", func(o *signing.Options) {
+		read = &countingBlobs{Blobs: o.Blobs}
+		o.Blobs = read
+	})
+	for i, touched := range []bool{false, true} { // the second is the bigger one
+		c := w.begun(w.submittedBy(w.ada, page("Read", size+i)))
+		if touched {
+			now := time.Now()
+			require.NoError(t, os.Chtimes(w.biggestFile(), now, now))
+		}
+		read.bytes.Store(0)
+		_, err := w.Authorize(ctx, w.ada, c.ID, w.factors())
+		require.NoError(t, err)
+		_, g := w.state(c)
+		require.Equal(t, signing.SignatureReleased, g.State)
+		once := size + size/10 // the check of the finished file, and what it looks up
+		if touched {
+			require.Greater(t, read.bytes.Load(), int64(2*size))
+		} else {
+			require.Less(t, read.bytes.Load(), int64(once))
+		}
+		w.clock.pass(31 * time.Second)
+	}
+}
+
+type countingBlobs struct {
+	signing.Blobs
+	bytes atomic.Int64
+}
+
+func (b *countingBlobs) Open(ctx context.Context, d signing.DocumentID, key []byte, id string) (signing.BlobReader, error) {
+	r, err := b.Blobs.Open(ctx, d, key, id)
+	return countingReader{r, b}, err
+}
+
+type countingReader struct {
+	signing.BlobReader
+	of *countingBlobs
+}
+
+func (r countingReader) ReadAt(p []byte, at int64) (int, error) {
+	r.of.bytes.Add(int64(len(p)))
+	return r.BlobReader.ReadAt(p, at)
 }
 
 // O10: another credential means another ceremony, and the code of the first is worthless.

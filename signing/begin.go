@@ -242,7 +242,8 @@ func (b *beginning) prepare(ctx context.Context, id DocumentID) (failed string, 
 	if err != nil {
 		return "file", err
 	}
-	if err := b.s.checkBytes(ctx, d, revisions); err != nil {
+	stored, err := b.s.checkBytes(ctx, d, revisions, "")
+	if err != nil {
 		return "file", b.s.broken(ctx, d, err)
 	}
 	last := revisions[len(revisions)-1]
@@ -260,7 +261,7 @@ func (b *beginning) prepare(ctx context.Context, id DocumentID) (failed string, 
 		}
 		return "document", internal(fmt.Errorf("prepare document %s: %w", d.ID, err))
 	}
-	blob, err := b.s.keep(ctx, d, p)
+	blob, err := b.s.keep(ctx, d, preparation{p, stored})
 	if err != nil {
 		return "time", err
 	}
@@ -284,7 +285,7 @@ func (s *Service) prepare(ctx context.Context, d Document, revisions []Revision,
 }
 
 // keep stores a preparation under the document's key.
-func (s *Service) keep(ctx context.Context, d Document, p *pades.Prepared) (blob string, err error) {
+func (s *Service) keep(ctx context.Context, d Document, p preparation) (blob string, err error) {
 	b, err := json.Marshal(p)
 	if err != nil {
 		return "", internal(fmt.Errorf("keep preparation: %w", err))

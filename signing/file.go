@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // File reads a document as one file: the original and what each signature appended. It
@@ -46,6 +47,18 @@ func (s *Service) openFile(ctx context.Context, d Document, revisions []Revision
 
 // Size is the whole length in bytes.
 func (f *File) Size() int64 { return f.size }
+
+// Stamp stays the same as long as nothing touched the stored bytes; empty when that cannot
+// be told.
+func (f *File) Stamp() string {
+	all := make([]string, len(f.parts))
+	for i, p := range f.parts {
+		if all[i] = p.Stamp(); all[i] == "" {
+			return ""
+		}
+	}
+	return strings.Join(all, " ")
+}
 
 // ReadAt reads across the parts.
 func (f *File) ReadAt(p []byte, off int64) (n int, err error) {

@@ -76,7 +76,7 @@ func (s *Service) assemble(ctx context.Context, g Signature) error {
 	if err != nil {
 		return s.orDiscard(ctx, g, err)
 	}
-	token, at, err := s.stamp(ctx, p, g.Value)
+	token, at, err := s.stamp(ctx, p.Prepared, g.Value)
 	if err != nil {
 		return err
 	}
@@ -227,7 +227,7 @@ func (s *Service) release(ctx context.Context, g Signature) error {
 	if err != nil {
 		return s.orDiscard(ctx, g, err)
 	}
-	mine, err := s.judge(after, g, p)
+	mine, err := s.judge(after, g, p.Prepared)
 	if err != nil {
 		return s.discard(ctx, g, codeOwnCheck, err)
 	}

@@ -201,6 +201,9 @@ type BlobReader interface {
 	io.ReaderAt
 	io.Closer
 	Size() int64
+	// Stamp changes whenever the stored bytes may have been touched; empty when that cannot
+	// be told.
+	Stamp() string
 }
 
 // Topics that a change announces and pages listen to.
