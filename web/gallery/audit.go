@@ -43,13 +43,13 @@ func audits() []Entry {
 	roles := templates.Roles{Page: page(&una, "Roles at DigiCert", "audit"), Rows: []templates.RoleRow{
 		{Name: "Document signer", ID: "role-1", Scope: "ACCOUNT", Permissions: []string{"SIGN_DOCUMENT", "VIEW_CREDENTIAL"}}, {Name: "Validation admin", ID: "role-2", Scope: "ACCOUNT"}}}
 	return []Entry{
-		entry("audit", "Audit log", templates.AuditPage(full)),
-		entry("audit-empty", "Audit log: nothing fits, a wrong day", templates.AuditPage(empty)),
-		entry("audit-entry", "Audit entry", templates.AuditEntryPage(templates.AuditEntry{Page: page(&eve, "One entry of the audit log", "audit"), Row: one})),
-		entry("audit-entry-soon", "Audit entry, not numbered yet", templates.AuditEntryPage(templates.AuditEntry{Page: page(&eve, "One entry of the audit log", "audit"), Row: soon})),
-		entry("remote-log", "DigiCert’s log", templates.RemoteLogPage(remote)),
-		entry("remote-log-away", "DigiCert’s log: away", templates.RemoteLogPage(away)),
-		entry("roles", "Roles", templates.RolesPage(roles)),
-		entry("roles-none", "Roles: none", templates.RolesPage(templates.Roles{Page: roles.Page})),
+		entry("audit", "Audit log", templates.AuditPage, full),
+		entry("audit-empty", "Audit log: nothing fits, a wrong day", templates.AuditPage, empty),
+		entry("audit-entry", "Audit entry", templates.AuditEntryPage, templates.AuditEntry{Page: page(&eve, "One entry of the audit log", "audit"), Row: one}),
+		entry("audit-entry-soon", "Audit entry, not numbered yet", templates.AuditEntryPage, templates.AuditEntry{Page: page(&eve, "One entry of the audit log", "audit"), Row: soon}),
+		entry("remote-log", "DigiCert’s log", templates.RemoteLogPage, remote),
+		entry("remote-log-away", "DigiCert’s log: away", templates.RemoteLogPage, away),
+		entry("roles", "Roles", templates.RolesPage, roles),
+		entry("roles-none", "Roles: none", templates.RolesPage, templates.Roles{Page: roles.Page}),
 	}
 }

@@ -7,14 +7,6 @@ import (
 	"countersign/web/templates"
 )
 
-// allValidations is every state of an identity check.
-var allValidations = []identity.ValidationState{
-	identity.ValidationStarted, identity.ValidationEmailSent, identity.ValidationActionNeeded, identity.ValidationSubmitted,
-	identity.ValidationInReview, identity.ValidationResubmit, identity.ValidationAwaitingApproval, identity.ValidationApprovalHeld,
-	identity.ValidationApproved, identity.ValidationApprovalUnknown, identity.ValidationRejected, identity.ValidationCancelled,
-	identity.ValidationExpired, identity.ValidationDisabled, identity.ValidationUnknown,
-}
-
 var checkTitles = map[identity.ValidationState]string{
 	identity.ValidationStarted: "We are telling DigiCert", identity.ValidationEmailSent: "Confirm your e-mail",
 	identity.ValidationActionNeeded: "Show DigiCert your papers", identity.ValidationSubmitted: "DigiCert has your papers",
@@ -74,19 +66,19 @@ func check(state identity.ValidationState) templates.Check {
 
 func checks() []Entry {
 	var out []Entry
-	for _, s := range allValidations {
-		out = append(out, entry("check-"+string(s), "Identity check: "+string(s), templates.CheckPage(check(s))))
+	for _, s := range identity.ValidationStates() {
+		out = append(out, entry("check-"+string(s), "Identity check: "+string(s), templates.CheckPage, check(s)))
 	}
 	making, pending := check(identity.ValidationApproved), credential(identity.CredentialPending)
 	making.Title, making.Credential = "Your credential is being made", &pending
-	out = append(out, entry("check-making", "Identity check: credential being made", templates.CheckPage(making)))
+	out = append(out, entry("check-making", "Identity check: credential being made", templates.CheckPage, making))
 
 	done, active := check(identity.ValidationApproved), credential(identity.CredentialActive)
 	done.Title, done.Credential = "Your credential is ready", &active
 	for i := range done.Steps {
 		done.Steps[i] = templates.CheckStep{Step: "done", Name: done.Steps[i].Name, At: ago(time.Duration(4-i) * time.Hour)}
 	}
-	out = append(out, entry("check-done", "Identity check: done", templates.CheckPage(done)))
+	out = append(out, entry("check-done", "Identity check: done", templates.CheckPage, done))
 
 	form := templates.StartCheck{
 		Page: task(page(&ada, "Start your identity check", "home"), "Not now", "/"), Chosen: identity.AdvancedPlus, Errors: map[string]string{},
@@ -95,13 +87,13 @@ func checks() []Entry {
 			{Standard: identity.Basic, Name: "Basic", Takes: "Your e-mail address. No papers.", Usual: "2 minutes"},
 		},
 	}
-	out = append(out, entry("start-check", "Start an identity check", templates.StartCheckPage(form)))
+	out = append(out, entry("start-check", "Start an identity check", templates.StartCheckPage, form))
 	wrong := form
 	wrong.Chosen = ""
 	wrong.Errors = map[string]string{"standard": "Choose one of the two.", "consent": "Without your consent DigiCert cannot check who you are."}
-	out = append(out, entry("start-check-errors", "Start an identity check, with errors", templates.StartCheckPage(wrong)))
+	out = append(out, entry("start-check-errors", "Start an identity check, with errors", templates.StartCheckPage, wrong))
 	away := form
 	away.Problem = &templates.Problem{Status: 502, Title: "DigiCert does not answer", Sentence: "It is not you. Nothing was started. Try again in a minute.", Reference: "7K2P-40"}
-	out = append(out, entry("start-check-away", "Start an identity check, DigiCert away", templates.StartCheckPage(away)))
+	out = append(out, entry("start-check-away", "Start an identity check, DigiCert away", templates.StartCheckPage, away))
 	return out
 }

@@ -9,15 +9,9 @@ import (
 	"countersign/web/templates"
 )
 
-// allCredentials is every state of a credential.
-var allCredentials = []identity.CredentialState{
-	identity.CredentialPending, identity.CredentialActive, identity.CredentialSuspended, identity.CredentialRevoked,
-	identity.CredentialDeactivated, identity.CredentialExpired, identity.CredentialIssuanceUnknown, identity.CredentialUnknown,
-}
-
 func credentials() []Entry {
 	var rows []templates.CredentialRow
-	for _, s := range allCredentials {
+	for _, s := range identity.CredentialStates() {
 		c := credential(s)
 		c.ID = identity.CredentialID("c-" + s)
 		rows = append(rows, templates.CredentialRow{Credential: c, Person: ada})
@@ -28,10 +22,10 @@ func credentials() []Entry {
 	none := templates.Credentials{Page: page(&ada, "Your credentials", "credentials")}
 	empty := templates.Credentials{Page: page(&ben, "Credentials", "credentials"), All: true, Counts: map[string]int{}}
 	out := []Entry{
-		entry("credentials", "Credentials: everybody’s", templates.CredentialsPage(all)),
-		entry("credentials-own", "Credentials: one’s own", templates.CredentialsPage(own)),
-		entry("credentials-none", "Credentials: none of one’s own", templates.CredentialsPage(none)),
-		entry("credentials-empty", "Credentials: nobody has one", templates.CredentialsPage(empty)),
+		entry("credentials", "Credentials: everybody’s", templates.CredentialsPage, all),
+		entry("credentials-own", "Credentials: one’s own", templates.CredentialsPage, own),
+		entry("credentials-none", "Credentials: none of one’s own", templates.CredentialsPage, none),
+		entry("credentials-empty", "Credentials: nobody has one", templates.CredentialsPage, empty),
 	}
 	for _, r := range rows {
 		s := r.Credential.State
@@ -44,7 +38,7 @@ func credentials() []Entry {
 				{At: ago(254 * day), Person: ben.ID, Object: "credential", Action: "credential.issue", To: "pending_issuance", Outcome: audit.Done},
 			},
 		}
-		out = append(out, entry("credential-"+string(s), "Credential: "+string(s), templates.CredentialPage(v)))
+		out = append(out, entry("credential-"+string(s), "Credential: "+string(s), templates.CredentialPage, v))
 	}
 	mine := templates.Credential{Page: page(&ada, "Credential", "credentials"), Row: rows[1], Own: true, CanSuspend: true, CanRevoke: true, Problem: "DigiCert did not answer. Nothing was changed."}
 	ask := templates.Consequences{
@@ -55,7 +49,7 @@ func credentials() []Entry {
 	wrong.Own, wrong.Typed, wrong.Open, wrong.Released = true, "ada", 0, 0
 	wrong.Errors = map[string]string{"reason": "Choose a reason.", "typed": "This is not the name of the credential."}
 	return append(out,
-		entry("credential-own", "Credential: one’s own, with a problem", templates.CredentialPage(mine)),
-		entry("revoke", "Revoke a credential", templates.ConsequencesPage(ask)),
-		entry("revoke-errors", "Revoke a credential, with errors", templates.ConsequencesPage(wrong)))
+		entry("credential-own", "Credential: one’s own, with a problem", templates.CredentialPage, mine),
+		entry("revoke", "Revoke a credential", templates.ConsequencesPage, ask),
+		entry("revoke-errors", "Revoke a credential, with errors", templates.ConsequencesPage, wrong))
 }

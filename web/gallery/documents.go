@@ -51,10 +51,10 @@ func documents() []Entry {
 	refused := list
 	refused.Upload.Refused, refused.Upload.Name = "This PDF is locked with a password, so nobody could check the signature. Save a copy without the password and choose it again.", "Old price list.pdf"
 	out := []Entry{
-		entry("documents", "Documents", templates.DocumentsPage(list)),
-		entry("documents-empty", "Documents: none yet", templates.DocumentsPage(empty)),
-		entry("documents-nothing", "Documents: nothing found", templates.DocumentsPage(nothing)),
-		entry("documents-refused", "Documents: a file refused", templates.DocumentsPage(refused)),
+		entry("documents", "Documents", templates.DocumentsPage, list),
+		entry("documents-empty", "Documents: none yet", templates.DocumentsPage, empty),
+		entry("documents-nothing", "Documents: nothing found", templates.DocumentsPage, nothing),
+		entry("documents-refused", "Documents: a file refused", templates.DocumentsPage, refused),
 	}
 	for _, s := range []signing.DocumentState{signing.DocumentReceiving, signing.DocumentChecking, signing.DocumentReady, signing.DocumentRefused, signing.DocumentQuarantined, signing.DocumentErased} {
 		v := preview(s)
@@ -66,16 +66,16 @@ func documents() []Entry {
 		case signing.DocumentQuarantined:
 			v.WhyNot = "The stored bytes are not the ones that came. An admin has to look."
 		}
-		out = append(out, entry("document-"+string(s), "Document: "+string(s), templates.DocumentPage(v)))
+		out = append(out, entry("document-"+string(s), "Document: "+string(s), templates.DocumentPage, v))
 	}
 	without := preview(signing.DocumentReady)
 	without.CanSign, without.Notices = false, nil
 	without.WhyNot, without.WhyText, without.WhyPath = "You have no credential yet. It comes after your identity check.", "Start the identity check", "/"
-	out = append(out, entry("document-no-credential", "Document: no credential", templates.DocumentPage(without)))
+	out = append(out, entry("document-no-credential", "Document: no credential", templates.DocumentPage, without))
 
 	open := preview(signing.DocumentReady)
 	open.Row = trying(open.Row.Document, signing.SignaturePrepared, ago(time.Minute))
-	out = append(out, entry("document-open", "Document: signing is open", templates.DocumentPage(open)))
+	out = append(out, entry("document-open", "Document: signing is open", templates.DocumentPage, open))
 
 	done := preview(signing.DocumentReady)
 	done.Row = signed(done.Row.Document, ago(6*time.Minute))
@@ -86,5 +86,5 @@ func documents() []Entry {
 		{Ceremony: "y-0", State: signing.SignatureFailed, Since: ago(20 * time.Minute)},
 		*done.Row.Signature,
 	}
-	return append(out, entry("document-signed", "Document: signed", templates.DocumentPage(done)))
+	return append(out, entry("document-signed", "Document: signed", templates.DocumentPage, done))
 }

@@ -25,14 +25,15 @@ const Prefix = "/gallery"
 type Entry struct {
 	Name string // what it shows: "Home: new here"
 	Path string // under Prefix, e.g. "/gallery/home-new"
+	View any    // what fills it in: a test reads the states it shows out of it
 	page templ.Component
 }
 
 // Render writes the page.
 func (e Entry) Render(ctx context.Context, w io.Writer) error { return e.page.Render(ctx, w) }
 
-func entry(slug, name string, page templ.Component) Entry {
-	return Entry{Name: name, Path: Prefix + "/" + slug, page: page}
+func entry[V any](slug, name string, page func(V) templ.Component, view V) Entry {
+	return Entry{Name: name, Path: Prefix + "/" + slug, View: view, page: page(view)}
 }
 
 // Pages lists everything there is to see.

@@ -9,7 +9,9 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -32,65 +34,137 @@ func rendered(t *testing.T) map[string]string {
 	return out
 }
 
-// sources reads a folder's Go files as one text.
-func sources(t *testing.T, pattern string) string {
+// parsed reads a folder's Go files, without its tests.
+func parsed(t *testing.T, folder string) []*ast.File {
 	t.Helper()
-	files, err := filepath.Glob(pattern)
+	names, err := filepath.Glob(filepath.Join(folder, "*.go"))
 	require.NoError(t, err)
-	var b strings.Builder
-	for _, f := range files {
-		if strings.HasSuffix(f, "_test.go") {
+	var files []*ast.File
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
 			continue
 		}
-		text, err := os.ReadFile(f)
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
 		require.NoError(t, err)
-		b.Write(text)
+		files = append(files, file)
 	}
-	return b.String()
+	require.NotEmpty(t, files, folder)
+	return files
 }
 
-func TestEveryPageIsInTheGallery(t *testing.T) {
-	here := sources(t, "*.go")
-	pages := regexp.MustCompile(`(?m)^func (\w+Page)\(`).FindAllStringSubmatch(sources(t, "../templates/*_templ.go"), -1)
-	require.Greater(t, len(pages), 20)
-	for _, p := range pages {
-		require.Contains(t, here, "templates."+p[1]+"(", "%s is shown nowhere", p[1])
-	}
-}
-
-// states reads the constants of a state type out of a domain package, so that a new state
-// without a picture is found here.
-func states(t *testing.T, file string, types ...string) []string {
+// pagesNamed lists the pages of package templates that a folder's code names.
+func pagesNamed(t *testing.T, folder string) map[string]bool {
 	t.Helper()
-	parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+	named := map[string]bool{}
+	for _, file := range parsed(t, folder) {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if s, ok := n.(*ast.SelectorExpr); ok {
+				if from, ok := s.X.(*ast.Ident); ok && from.Name == "templates" && strings.HasSuffix(s.Sel.Name, "Page") {
+					named[s.Sel.Name] = true
+				}
+			}
+			return true
+		})
+	}
+	return named
+}
+
+func TestEveryPageThatARouteAnswersWithIsInTheGallery(t *testing.T) {
+	written := map[string]bool{}
+	for _, file := range parsed(t, "../templates") {
+		for _, d := range file.Decls {
+			if f, ok := d.(*ast.FuncDecl); ok && f.Recv == nil && strings.HasSuffix(f.Name.Name, "Page") && f.Name.IsExported() {
+				written[f.Name.Name] = true
+			}
+		}
+	}
+	answered := pagesNamed(t, "../../handlers")
+	answered["Page"], written["Page"] = true, true // the view that all share
+	require.Greater(t, len(written), 20)
+	require.Equal(t, written, answered, "a page no route leads to, or one that is not there")
+	shown := pagesNamed(t, ".")
+	for name := range written {
+		require.True(t, shown[name] || name == "Page", "%s is shown nowhere", name)
+	}
+}
+
+// states reads the constants of the state types out of a domain package: type, then values.
+// So a new state without a picture is found here.
+func states(t *testing.T, file string) map[string][]string {
+	t.Helper()
+	source, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
 	require.NoError(t, err)
-	var names []string
-	ast.Inspect(parsed, func(n ast.Node) bool {
+	values := map[string][]string{}
+	ast.Inspect(source, func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok {
 			return true
 		}
-		if of, ok := spec.Type.(*ast.Ident); ok {
-			for _, want := range types {
-				if of.Name == want {
-					names = append(names, spec.Names[0].Name)
-				}
-			}
+		of, ok := spec.Type.(*ast.Ident)
+		if ok && strings.HasSuffix(of.Name, "State") {
+			value, err := strconv.Unquote(spec.Values[0].(*ast.BasicLit).Value)
+			require.NoError(t, err)
+			values[of.Name] = append(values[of.Name], value)
 		}
 		return true
 	})
-	require.NotEmpty(t, names)
-	return names
+	return values
 }
 
-func TestEveryStateIsInTheGallery(t *testing.T) {
-	here := sources(t, "*.go")
-	for _, name := range states(t, "../../identity/state.go", "ValidationState", "CredentialState") {
-		require.Contains(t, here, "identity."+name, "shown nowhere")
+// subject is the view whose page tells a state of the type in full.
+var subject = map[string][]any{
+	"ValidationState": {templates.Check{}, templates.ReviewCase{}},
+	"CredentialState": {templates.Credential{}},
+	"DocumentState":   {templates.Document{}},
+	"CeremonyState":   {templates.Ceremony{}},
+	"SignatureState":  {templates.Ceremony{}},
+}
+
+// collect notes every value of a state type that a view holds.
+func collect(v reflect.Value, found map[string]bool) {
+	switch v.Kind() {
+	case reflect.Pointer, reflect.Interface:
+		if !v.IsNil() {
+			collect(v.Elem(), found)
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			collect(v.Field(i), found)
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			collect(v.Index(i), found)
+		}
+	case reflect.String:
+		found[v.Type().Name()+" "+v.String()] = true
 	}
-	for _, name := range states(t, "../../signing/state.go", "DocumentState", "CeremonyState", "SignatureState") {
-		require.Contains(t, here, "signing."+name, "shown nowhere")
+}
+
+func TestEveryStateOfTheDomainsHasItsPageInTheGallery(t *testing.T) {
+	text, err := os.ReadFile("../../docs/states.md")
+	require.NoError(t, err)
+	shown := map[reflect.Type]map[string]bool{}
+	for _, e := range gallery.Pages() {
+		of := reflect.TypeOf(e.View)
+		if shown[of] == nil {
+			shown[of] = map[string]bool{}
+		}
+		collect(reflect.ValueOf(e.View), shown[of])
 	}
+	types := 0
+	for _, file := range []string{"../../identity/state.go", "../../signing/state.go"} {
+		for name, values := range states(t, file) {
+			types++
+			require.NotEmpty(t, subject[name], "%s: no page tells it", name)
+			for _, value := range values {
+				require.Contains(t, string(text), "`"+value+"`", "%s stands in no table of states.md", value)
+				for _, view := range subject[name] {
+					require.True(t, shown[reflect.TypeOf(view)][name+" "+value], "%s %q is on no page of %T", name, value, view)
+				}
+			}
+		}
+	}
+	require.Equal(t, len(subject), types)
 }
 
 func nodes(n *html.Node, visit func(*html.Node)) {

@@ -24,7 +24,7 @@ func home(who *people.Person, situation string) templates.Home {
 func homes() []Entry {
 	var out []Entry
 	show := func(slug, name string, v templates.Home) {
-		out = append(out, entry("home-"+slug, "Home: "+name, templates.HomePage(v)))
+		out = append(out, entry("home-"+slug, "Home: "+name, templates.HomePage, v))
 	}
 	active := credential(identity.CredentialActive)
 	approved := validation(identity.ValidationApproved)

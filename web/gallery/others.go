@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/a-h/templ"
+
 	"countersign/web/templates"
 )
 
@@ -16,14 +18,14 @@ func others() []Entry {
 	demo := page(nil, "Sign in", "")
 	demo.Demo, demo.MailURL, demo.PhoneURL = true, "http://localhost:8081/mailbox", "http://localhost:8081/phone"
 	out := []Entry{
-		entry("landing", "Landing", templates.LandingPage(templates.Landing{Page: page(nil, "Sign in", "")})),
-		entry("landing-demo", "Landing of a demonstration", templates.LandingPage(templates.Landing{Page: demo})),
-		entry("signed-out", "Signed out", templates.SignedOutPage(templates.SignedOut{Page: page(nil, "You are signed out", ""), AtProvider: true})),
-		entry("signed-out-here", "Signed out, here only", templates.SignedOutPage(templates.SignedOut{Page: page(nil, "You are signed out", "")})),
-		entry("account", "Account", templates.AccountPage(account)),
+		entry("landing", "Landing", templates.LandingPage, templates.Landing{Page: page(nil, "Sign in", "")}),
+		entry("landing-demo", "Landing of a demonstration", templates.LandingPage, templates.Landing{Page: demo}),
+		entry("signed-out", "Signed out", templates.SignedOutPage, templates.SignedOut{Page: page(nil, "You are signed out", ""), AtProvider: true}),
+		entry("signed-out-here", "Signed out, here only", templates.SignedOutPage, templates.SignedOut{Page: page(nil, "You are signed out", "")}),
+		entry("account", "Account", templates.AccountPage, account),
 	}
 	for _, name := range []string{"help", "accessibility", "privacy"} {
-		out = append(out, entry(name, "Text: "+name, templates.TextPage(templates.Text{Page: page(&ada, name, ""), Name: name})))
+		out = append(out, entry(name, "Text: "+name, templates.TextPage, templates.Text{Page: page(&ada, name, ""), Name: name}))
 	}
 	for _, p := range []templates.Problem{
 		{Status: 404, Title: "There is nothing here", Sentence: "The address is wrong, or what was here is gone, or it belongs to somebody else.", WayOn: "Go to the start page", WayPath: "/"},
@@ -33,9 +35,13 @@ func others() []Entry {
 		{Status: 429, Title: "Too many tries", Sentence: "Wait a minute, then try again.", WayOn: "Go to the start page", WayPath: "/"},
 	} {
 		p.Reference = "7K2P-40"
-		out = append(out, entry(fmt.Sprintf("problem-%d", p.Status), fmt.Sprintf("Problem: %d", p.Status), templates.ProblemPage(page(&ada, p.Title, ""), p)))
+		out = append(out, entry(fmt.Sprintf("problem-%d", p.Status), fmt.Sprintf("Problem: %d", p.Status), problemPage, p))
 	}
 	return out
+}
+
+func problemPage(p templates.Problem) templ.Component {
+	return templates.ProblemPage(page(&ada, p.Title, ""), p)
 }
 
 // samplePDF is a small document of three pages, for the viewer.

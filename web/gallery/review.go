@@ -25,7 +25,7 @@ func queue() []templates.ReviewRow {
 
 func everyCheck() []templates.ReviewRow {
 	var rows []templates.ReviewRow
-	for _, s := range allValidations {
+	for _, s := range identity.ValidationStates() {
 		v := validation(s)
 		v.ID = identity.ValidationID("v-" + s)
 		rows = append(rows, templates.ReviewRow{Validation: v, Person: ada})
@@ -63,11 +63,11 @@ func reviews() []Entry {
 	empty := list
 	empty.Rows, empty.Older, empty.Counts = nil, "", map[string]int{"waiting": 0, "held": 0, "running": 0, "decided": 0, "all": 0}
 	out := []Entry{
-		entry("review", "Review desk", templates.ReviewPage(list)),
-		entry("review-all", "Review desk: every state", templates.ReviewPage(every)),
-		entry("review-empty", "Review desk: nobody waits", templates.ReviewPage(empty)),
+		entry("review", "Review desk", templates.ReviewPage, list),
+		entry("review-all", "Review desk: every state", templates.ReviewPage, every),
+		entry("review-empty", "Review desk: nobody waits", templates.ReviewPage, empty),
 	}
-	for _, s := range allValidations {
+	for _, s := range identity.ValidationStates() {
 		v := reviewCase(s)
 		switch s {
 		case identity.ValidationStarted, identity.ValidationEmailSent, identity.ValidationActionNeeded:
@@ -82,7 +82,7 @@ func reviews() []Entry {
 		case identity.ValidationRejected:
 			v.Row.Validation.Reason, v.Row.Validation.Note = "NAME_MISMATCH", "Your account says Ada Sample."
 		}
-		out = append(out, entry("case-"+string(s), "Review case: "+string(s), templates.ReviewCasePage(v)))
+		out = append(out, entry("case-"+string(s), "Review case: "+string(s), templates.ReviewCasePage, v))
 	}
 	wrong := reviewCase(identity.ValidationAwaitingApproval)
 	wrong.Decide, wrong.Form, wrong.Error, wrong.Note = true, "refuse", "Choose a reason, so that the person knows what to do next.", "Ask the service desk first."
@@ -91,7 +91,7 @@ func reviews() []Entry {
 	issued := reviewCase(identity.ValidationApproved)
 	issued.Credentials = []identity.Credential{credential(identity.CredentialPending)}
 	return append(out,
-		entry("case-error", "Review case: refusal without a reason", templates.ReviewCasePage(wrong)),
-		entry("case-own", "Review case: one’s own", templates.ReviewCasePage(own)),
-		entry("case-issued", "Review case: credential being made", templates.ReviewCasePage(issued)))
+		entry("case-error", "Review case: refusal without a reason", templates.ReviewCasePage, wrong),
+		entry("case-own", "Review case: one’s own", templates.ReviewCasePage, own),
+		entry("case-issued", "Review case: credential being made", templates.ReviewCasePage, issued))
 }

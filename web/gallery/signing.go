@@ -41,7 +41,7 @@ func steps(done int) []templates.LiveStep {
 func signings() []Entry {
 	var out []Entry
 	show := func(slug, name string, v templates.Ceremony) {
-		out = append(out, entry("sign-"+slug, "Signing: "+name, templates.CeremonyPage(v)))
+		out = append(out, entry("sign-"+slug, "Signing: "+name, templates.CeremonyPage, v))
 	}
 	out = append(out, chooses()...)
 
@@ -128,7 +128,7 @@ func failures() []Entry {
 		v.Signature.State, v.Failed = f.signature, f.problem
 		v.Failed.WayOn, v.Failed.WayPath, v.Failed.Reference = "Start again", "/documents/d-1/sign", "7K2P-40"
 		v.Task, v.TaskPath = "Back to the document", "/documents/d-1"
-		out = append(out, entry("sign-failed-"+string(f.signature), "Signing: "+string(f.signature), templates.CeremonyPage(v)))
+		out = append(out, entry("sign-failed-"+string(f.signature), "Signing: "+string(f.signature), templates.CeremonyPage, v))
 	}
 	return out
 }
@@ -149,9 +149,9 @@ func chooses() []Entry {
 	wrong := choose
 	wrong.Problem = "The clock service does not answer, so nothing can be signed now. Try again in a minute."
 	return []Entry{
-		entry("sign-choose", "Signing: choose", templates.ChoosePage(choose)),
-		entry("sign-choose-none", "Signing: choose, none usable", templates.ChoosePage(none)),
-		entry("sign-choose-problem", "Signing: choose, with a problem", templates.ChoosePage(wrong)),
+		entry("sign-choose", "Signing: choose", templates.ChoosePage, choose),
+		entry("sign-choose-none", "Signing: choose, none usable", templates.ChoosePage, none),
+		entry("sign-choose-problem", "Signing: choose, with a problem", templates.ChoosePage, wrong),
 	}
 }
 

@@ -41,14 +41,14 @@ func verifies() []Entry {
 	stamp := good()
 	stamp.Type, stamp.SignerName = "timestamp", "Example TSA"
 	return []Entry{
-		entry("verify", "Verify", templates.VerifyPage(blank)),
-		entry("verify-refused", "Verify: refused", templates.VerifyPage(refused)),
-		entry("verify-valid", "Verify: valid", templates.VerifyPage(valid)),
-		entry("verify-unknown", "Verify: cannot confirm", templates.VerifyPage(of(pades.Indeterminate, foreign))),
-		entry("verify-changed", "Verify: changed", templates.VerifyPage(changed)),
-		entry("verify-weak", "Verify: not valid for another reason", templates.VerifyPage(of(pades.TotalFailed, weak))),
-		entry("verify-none", "Verify: no signature", templates.VerifyPage(none)),
-		entry("verify-several", "Verify: several signatures", templates.VerifyPage(of(pades.Indeterminate, good(), foreign, stamp))),
-		entry("verify-all-good", "Verify: several, all valid", templates.VerifyPage(of(pades.TotalPassed, good(), stamp))),
+		entry("verify", "Verify", templates.VerifyPage, blank),
+		entry("verify-refused", "Verify: refused", templates.VerifyPage, refused),
+		entry("verify-valid", "Verify: valid", templates.VerifyPage, valid),
+		entry("verify-unknown", "Verify: cannot confirm", templates.VerifyPage, of(pades.Indeterminate, foreign)),
+		entry("verify-changed", "Verify: changed", templates.VerifyPage, changed),
+		entry("verify-weak", "Verify: not valid for another reason", templates.VerifyPage, of(pades.TotalFailed, weak)),
+		entry("verify-none", "Verify: no signature", templates.VerifyPage, none),
+		entry("verify-several", "Verify: several signatures", templates.VerifyPage, of(pades.Indeterminate, good(), foreign, stamp)),
+		entry("verify-all-good", "Verify: several, all valid", templates.VerifyPage, of(pades.TotalPassed, good(), stamp)),
 	}
 }
