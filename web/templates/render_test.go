@@ -2,6 +2,7 @@ package templates_test
 
 import (
 	"context"
+	"os"
 	"strings"
 	"testing"
 
@@ -14,4 +15,11 @@ func render(t *testing.T, c templ.Component) string {
 	var b strings.Builder
 	require.NoError(t, c.Render(context.Background(), &b))
 	return b.String()
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return string(b)
 }
