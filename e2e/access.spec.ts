@@ -1,7 +1,7 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Locator, Page } from "@playwright/test";
 import { pdf } from "./papers.js";
-import { atTheDesk, confirmMail, credential, download, file, heading, pinOf, press, startCheck, upload } from "./steps.js";
+import { atTheDesk, codeOf, confirmMail, credential, download, file, heading, pinOf, press, startCheck, upload } from "./steps.js";
 import { expect, test } from "./test.js";
 
 test.use({ room: "access" });
@@ -138,6 +138,62 @@ test("a document is signed with the Tab key, the Enter key and a PIN alone", asy
   await expect(heading(ada, "Signed, and checked.")).toBeVisible();
   const [got] = await Promise.all([ada.waitForEvent("download"), enter(ada.getByRole("link", { name: "Download the signed PDF" }))]);
   expect(got.suggestedFilename()).toBe("By keyboard-signed.pdf");
+});
+
+test("the whole way, from signing in to the signed file, goes by keyboard alone", async ({ world, visitor }) => {
+  test.setTimeout(180_000);
+  const [ben, cleo, outside] = [await visitor(), await visitor(), await visitor()]; // outside is DigiCert’s part, not ours
+  const press = async (page: Page, to: Locator, key = "Enter") => {
+    await tabTo(page, to);
+    await page.keyboard.press(key);
+  };
+  for (const [page, name] of [[ben, "Ben"], [cleo, "Cleo"]] as const) {
+    await page.goto(world.portal);
+    await press(page, page.getByRole("link", { name: "Sign in" }));
+    await press(page, page.getByRole("button", { name: `Sign in as ${name}` }));
+    await page.waitForURL(`${world.portal}/`);
+  }
+
+  await press(ben, ben.getByRole("link", { name: "Start identity check" }));
+  const advanced = ben.getByRole("radio", { name: "Advanced+" });
+  await tabTo(ben, advanced);
+  await ben.keyboard.press("ArrowDown");
+  await expect(ben.getByRole("radio", { name: "Basic" })).toBeChecked();
+  await press(ben, ben.getByRole("checkbox"), "Space");
+  await press(ben, ben.getByRole("button", { name: "Start identity check" }));
+  await expect(heading(ben, "Confirm your e-mail")).toBeVisible();
+  await confirmMail(outside, world, "ben@example.test");
+  await expect(heading(ben, "An admin decides")).toBeVisible();
+
+  await press(cleo, cleo.getByRole("link", { name: /^Review/ }).first());
+  await press(cleo, cleo.getByRole("row").filter({ hasText: "Ben Example" }).getByRole("link").first());
+  await press(cleo, cleo.getByRole("button", { name: /^Approve/ }));
+  const profile = cleo.getByLabel("Certificate profile");
+  await expect(profile).toBeVisible({ timeout: 20_000 });
+  await tabTo(cleo, profile);
+  await cleo.keyboard.type("Basic");
+  await expect(profile.locator("option:checked")).toContainText("Basic");
+  await press(cleo, cleo.getByRole("button", { name: "Have 1 credential made" }));
+  await expect(heading(ben, "Your credential is ready")).toBeVisible();
+
+  await press(ben, ben.getByRole("link", { name: "Choose a document to sign" }));
+  await ben.waitForURL(/\/documents/);
+  await tabTo(ben, ben.locator("#file"));
+  const [chooser] = await Promise.all([ben.waitForEvent("filechooser"), ben.keyboard.press("Enter")]);
+  await chooser.setFiles(file("All by keyboard.pdf", pdf("All by keyboard", 2)));
+  await ben.waitForURL(/\/documents\/[0-9a-f]+$/);
+  await expect(ben.locator("canvas").first()).toBeVisible();
+  await press(ben, ben.getByRole("button", { name: "Page after" }));
+  await expect(ben.getByText("Page 2 of 2").first()).toBeVisible();
+  await press(ben, ben.getByRole("link", { name: "Sign 1 document" }).first());
+  await press(ben, ben.getByRole("button", { name: "Check 1 document" }));
+  await press(ben, ben.getByRole("button", { name: "Send the code" }));
+  await expect(ben.locator("#otp")).toBeFocused();
+  await ben.keyboard.type(await codeOf(outside, world, "ben@example.test"));
+  await ben.keyboard.press("Enter");
+  await expect(heading(ben, "Signed, and checked.")).toBeVisible();
+  const [got] = await Promise.all([ben.waitForEvent("download"), press(ben, ben.getByRole("link", { name: "Download the signed PDF" }))]);
+  expect(got.suggestedFilename()).toBe("All by keyboard-signed.pdf");
 });
 
 test("every page in every state: no finding in light, in dark and in forced colours", async ({ world, visitor }) => {

@@ -1,5 +1,5 @@
 import { pdf } from "./papers.js";
-import { codeOf, confirmMail, credential, download, file, heading, press } from "./steps.js";
+import { codeOf, confirmMail, download, file, heading, issue, press, startCheck } from "./steps.js";
 import { expect, test } from "./test.js";
 import { run } from "./world.js";
 
@@ -8,10 +8,19 @@ test.describe.configure({ mode: "serial" });
 
 const plain = { javaScriptEnabled: false };
 
-test("without a script a document is uploaded, signed with a code and downloaded", async ({ world, person, visitor }) => {
-  const [scripted, cleo, outside] = [await person("Ada"), await person("Cleo"), await visitor()];
-  await credential(world, scripted, cleo, outside, "Ada", "Basic natural person");
-  const ada = await person("Ada", plain);
+test("without a script the whole way is gone: identity check, credential, upload, code, download", async ({ world, person, visitor }) => {
+  const [ada, cleo, outside] = [await person("Ada", plain), await person("Cleo", plain), await visitor()];
+  const check = await startCheck(ada, world, "Basic");
+  await confirmMail(outside, world, "ada@example.test");
+  await expect(heading(ada, "An admin decides")).toBeVisible({ timeout: 30_000 }); // the page asks again every ten seconds
+  await cleo.goto(`${world.portal}/review/${check.split("/").pop()}`);
+  await cleo.getByRole("button", { name: /^Approve/ }).click();
+  await expect(async () => {
+    await cleo.reload();
+    await expect(cleo.getByLabel("Certificate profile")).toBeVisible({ timeout: 500 });
+  }).toPass({ timeout: 30_000 });
+  await issue(cleo, "Basic natural person");
+  await expect(heading(ada, "Your credential is ready")).toBeVisible({ timeout: 30_000 });
   await ada.getByRole("link", { name: "Documents" }).first().click();
 
   await ada.locator("#file").setInputFiles(file("Letter.pdf", Buffer.from("Dear Ada")));
