@@ -677,7 +677,7 @@ func RemoteLogPage(v RemoteLog) templ.Component {
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
-			templ_7745c5c3_Err = logFilter("/audit/dtm", v.Filter, nil, true).Render(ctx, templ_7745c5c3_Buffer)
+			templ_7745c5c3_Err = logFilter("/audit/dtm", v.Filter, auditKinds(ctx)[:1], true).Render(ctx, templ_7745c5c3_Buffer)
 			if templ_7745c5c3_Err != nil {
 				return templ_7745c5c3_Err
 			}
