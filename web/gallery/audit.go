@@ -39,7 +39,7 @@ func audits() []Entry {
 		{At: ago(6 * time.Minute), Resource: "credential", ID: "ada-example-7f2k19", Action: "SIGN_HASH", Status: "success", User: "cs-ada", Text: "1 hash signed"},
 		{At: ago(2 * time.Hour), Resource: "validation", ID: "9f3c1b", Action: "APPROVE", Status: "failure", User: "service", Text: "No seat left"},
 	}}
-	away := templates.RemoteLog{Page: remote.Page, CSV: remote.CSV, Problem: &templates.Problem{Title: "DigiCert does not answer", Sentence: "It is not you. Our own log is still there. Try again in a minute.", Reference: "7K2P-40", WayOn: "Our own log", WayPath: "/audit"}}
+	away := templates.RemoteLog{Page: remote.Page, CSV: remote.CSV, Problem: &templates.Problem{Title: "DigiCert did not answer as it should", Sentence: "DigiCert does not answer. Nothing was changed.", Who: "Try again in a few minutes.", Reference: "7K2P-40", WayOn: "Go to the start page", WayPath: "/"}}
 	roles := templates.Roles{Page: page(&una, "Roles at DigiCert", "audit"), Rows: []templates.RoleRow{
 		{Name: "Document signer", ID: "role-1", Scope: "ACCOUNT", Permissions: []string{"SIGN_DOCUMENT", "VIEW_CREDENTIAL"}}, {Name: "Validation admin", ID: "role-2", Scope: "ACCOUNT"}}}
 	return []Entry{

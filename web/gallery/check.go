@@ -11,7 +11,7 @@ var checkTitles = map[identity.ValidationState]string{
 	identity.ValidationStarted: "We are telling DigiCert", identity.ValidationEmailSent: "Confirm your e-mail",
 	identity.ValidationActionNeeded: "Show DigiCert your papers", identity.ValidationSubmitted: "DigiCert has your papers",
 	identity.ValidationInReview: "DigiCert is looking at your papers", identity.ValidationResubmit: "Send your papers again",
-	identity.ValidationAwaitingApproval: "Example BV decides", identity.ValidationApprovalHeld: "Approved, can still be undone",
+	identity.ValidationAwaitingApproval: "An admin decides", identity.ValidationApprovalHeld: "Approved, can still be undone",
 	identity.ValidationApproved: "Your identity is proved", identity.ValidationApprovalUnknown: "Waiting for DigiCert’s word",
 	identity.ValidationRejected: "Your identity check was refused", identity.ValidationCancelled: "This identity check is cancelled",
 	identity.ValidationExpired: "This identity check has run out", identity.ValidationDisabled: "Your identity check is switched off",
@@ -37,7 +37,7 @@ func check(state identity.ValidationState) templates.Check {
 			step.Step, step.At = "done", ago(5*time.Hour-time.Duration(i)*20*time.Minute)
 		case i == at:
 			step.Step, step.With, step.Since = "now", "DigiCert", v.Since
-			step.Usual, step.Next, step.Yours = "18 minutes, nearly always under 3 hours", "An admin of Example BV decides", yours
+			step.Usual, step.Next, step.Yours = "a few hours", "An admin decides", yours
 			if yours {
 				step.With = "You"
 			}
@@ -45,10 +45,10 @@ func check(state identity.ValidationState) templates.Check {
 				step.Text, step.Action, step.ActionPath = "Have your passport or identity card at hand. It takes about five minutes.", "Go on with DigiCert", "https://proofing.example/go"
 			}
 			if i >= 2 {
-				step.With = "An admin of Example BV"
+				step.With = "An admin of {{.Organization}}"
 			}
 		case i == 3:
-			step.Usual = "About a minute, then you can sign"
+			step.Usual = "a few minutes"
 		}
 		view.Steps = append(view.Steps, step)
 	}
@@ -83,8 +83,8 @@ func checks() []Entry {
 	form := templates.StartCheck{
 		Page: task(page(&ada, "Start your identity check", "home"), "Not now", "/"), Chosen: identity.AdvancedPlus, Errors: map[string]string{},
 		Standards: []templates.StandardChoice{
-			{Standard: identity.AdvancedPlus, Name: "Advanced+", Takes: "Your e-mail, and your passport or identity card with its photo, checked by DigiCert.", Usual: "18 minutes"},
-			{Standard: identity.Basic, Name: "Basic", Takes: "Your e-mail address. No papers.", Usual: "2 minutes"},
+			{Standard: identity.AdvancedPlus, Name: "Advanced+", Takes: "Your e-mail, and your passport or identity card with its photo, checked by DigiCert.", Usual: "a few hours"},
+			{Standard: identity.Basic, Name: "Basic", Takes: "Your e-mail address. No papers.", Usual: "a few minutes"},
 		},
 	}
 	out = append(out, entry("start-check", "Start an identity check", templates.StartCheckPage, form))
@@ -93,7 +93,7 @@ func checks() []Entry {
 	wrong.Errors = map[string]string{"standard": "Choose one of the two.", "consent": "Without your consent DigiCert cannot check who you are."}
 	out = append(out, entry("start-check-errors", "Start an identity check, with errors", templates.StartCheckPage, wrong))
 	away := form
-	away.Problem = &templates.Problem{Status: 502, Title: "DigiCert does not answer", Sentence: "It is not you. Nothing was started. Try again in a minute.", Reference: "7K2P-40"}
+	away.Problem = &templates.Problem{Status: 502, Title: "DigiCert did not answer as it should", Sentence: "DigiCert does not answer. Nothing was changed.", Who: "Try again in a few minutes.", Reference: "7K2P-40"}
 	out = append(out, entry("start-check-away", "Start an identity check, DigiCert away", templates.StartCheckPage, away))
 	return out
 }

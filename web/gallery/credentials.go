@@ -40,7 +40,7 @@ func credentials() []Entry {
 		}
 		out = append(out, entry("credential-"+string(s), "Credential: "+string(s), templates.CredentialPage, v))
 	}
-	mine := templates.Credential{Page: page(&ada, "Credential", "credentials"), Row: rows[1], Own: true, CanSuspend: true, CanRevoke: true, Problem: "DigiCert did not answer. Nothing was changed."}
+	mine := templates.Credential{Page: page(&ada, "Credential", "credentials"), Row: rows[1], Own: true, CanSuspend: true, CanRevoke: true, Problem: "DigiCert does not answer. Nothing was changed."}
 	ask := templates.Consequences{
 		Page: task(page(&ben, "Revoke this credential?", "credentials"), "Keep it", "/credentials/c-1"), Row: rows[1], Ask: "ada-example-7f2k19", Open: 1, Released: 19,
 		Reasons: []templates.Reason{{Code: "KEY_COMPROMISE", Text: "Somebody else may have used it"}, {Code: "SUPERSEDED", Text: "A newer credential takes its place"}}, Errors: map[string]string{},

@@ -49,7 +49,7 @@ func documents() []Entry {
 	nothing := list
 	nothing.Rows, nothing.Text, nothing.Older = nil, "invoice", ""
 	refused := list
-	refused.Upload.Refused, refused.Upload.Name = "This PDF is locked with a password, so nobody could check the signature. Save a copy without the password and choose it again.", "Old price list.pdf"
+	refused.Upload.Refused, refused.Upload.Name = "This PDF needs a password to open.", "Old price list.pdf"
 	out := []Entry{
 		entry("documents", "Documents", templates.DocumentsPage, list),
 		entry("documents-empty", "Documents: none yet", templates.DocumentsPage, empty),
@@ -62,9 +62,9 @@ func documents() []Entry {
 		case signing.DocumentReceiving:
 			v.Row.Indent, v.Row.Words, v.Row.Document.SHA256, v.Row.Document.Pages = nil, nil, nil, 0
 		case signing.DocumentRefused:
-			v.WhyNot = "This PDF is locked with a password, so nobody could check the signature. Save a copy without the password and choose it again."
+			v.WhyNot = "This PDF needs a password to open."
 		case signing.DocumentQuarantined:
-			v.WhyNot = "The stored bytes are not the ones that came. An admin has to look."
+			v.WhyNot = "This document is kept closed, because what is stored is not what you uploaded."
 		}
 		out = append(out, entry("document-"+string(s), "Document: "+string(s), templates.DocumentPage, v))
 	}

@@ -18,7 +18,7 @@ func recent() []templates.DocumentRow {
 }
 
 func home(who *people.Person, situation string) templates.Home {
-	return templates.Home{Page: page(who, "Home", "home"), Situation: situation, Upload: upload(), Usual: "18 minutes, nearly always under 3 hours"}
+	return templates.Home{Page: page(who, "Home", "home"), Situation: situation, Upload: upload(), Usual: "a few hours"}
 }
 
 func homes() []Entry {

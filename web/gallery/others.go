@@ -24,15 +24,16 @@ func others() []Entry {
 		entry("signed-out-here", "Signed out, here only", templates.SignedOutPage, templates.SignedOut{Page: page(nil, "You are signed out", "")}),
 		entry("account", "Account", templates.AccountPage, account),
 	}
-	for _, name := range []string{"help", "accessibility", "privacy"} {
-		out = append(out, entry(name, "Text: "+name, templates.TextPage, templates.Text{Page: page(&ada, name, ""), Name: name}))
+	for _, title := range []string{"Help", "Accessibility", "Privacy"} {
+		name := strings.ToLower(title)
+		out = append(out, entry(name, "Text: "+name, templates.TextPage, templates.Text{Page: page(&ada, title, ""), Name: name}))
 	}
 	for _, p := range []templates.Problem{
 		{Status: 404, Title: "There is nothing here", Sentence: "The address is wrong, or what was here is gone, or it belongs to somebody else.", WayOn: "Go to the start page", WayPath: "/"},
-		{Status: 403, Title: "This page is not for this account", Sentence: "Your account does not have the role this page needs.", WayOn: "Go to the start page", WayPath: "/", Account: "ada@example.com"},
-		{Status: 500, Title: "Something went wrong here", Sentence: "It is not your fault. An admin can find the cause with the reference.", Signed: "Nothing was signed.", WayOn: "Go to the start page", WayPath: "/"},
-		{Status: 502, Title: "DigiCert did not answer as it should", Sentence: "It is not you. Try again in a minute.", Signed: "Nothing was signed.", WayOn: "Try again", WayPath: "/"},
-		{Status: 429, Title: "Too many tries", Sentence: "Wait a minute, then try again.", WayOn: "Go to the start page", WayPath: "/"},
+		{Status: 403, Title: "This page is not for this account", Sentence: "Your account does not have the role this page needs. An admin of your organisation can give it at the login provider.", WayOn: "Go to the start page", WayPath: "/", Account: "ada@example.com"},
+		{Status: 500, Title: "Something went wrong here", Sentence: "It is not your fault. What you did before this page is kept. An admin can find the cause with the reference.", Signed: "Nothing was signed.", WayOn: "Go to the start page", WayPath: "/"},
+		{Status: 502, Title: "DigiCert did not answer as it should", Sentence: "DigiCert cannot be reached at the moment.", Signed: "Nothing was signed.", WayOn: "Go to the start page", WayPath: "/"},
+		{Status: 429, Title: "Too many tries", Sentence: "That was very often in a short time.", WayOn: "Go to the start page", WayPath: "/"},
 	} {
 		p.Reference = "7K2P-40"
 		out = append(out, entry(fmt.Sprintf("problem-%d", p.Status), fmt.Sprintf("Problem: %d", p.Status), problemPage, p))

@@ -85,7 +85,7 @@ func reviews() []Entry {
 		out = append(out, entry("case-"+string(s), "Review case: "+string(s), templates.ReviewCasePage, v))
 	}
 	wrong := reviewCase(identity.ValidationAwaitingApproval)
-	wrong.Decide, wrong.Form, wrong.Error, wrong.Note = true, "refuse", "Choose a reason, so that the person knows what to do next.", "Ask the service desk first."
+	wrong.Decide, wrong.Form, wrong.Error, wrong.Note = true, "refuse", "Choose a reason from the list.", "Ask the service desk first."
 	own := reviewCase(identity.ValidationAwaitingApproval)
 	own.Row.Own, own.WhyNot = true, "This is your own identity check. Another admin has to decide."
 	issued := reviewCase(identity.ValidationApproved)

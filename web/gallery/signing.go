@@ -23,7 +23,7 @@ func ceremony(state signing.CeremonyState, step string) templates.Ceremony {
 }
 
 func steps(done int) []templates.LiveStep {
-	texts := []string{"Your code was accepted", "What will be signed is written down", "Signed with your key, inside DigiCert", "Stamped with the time", "Put into the document", "Opened again and checked"}
+	texts := []string{"Your approval is checked by DigiCert", "What will be signed is written down", "Signed with your key, inside DigiCert", "Stamped with the time", "Put into the document", "Opened again and checked"}
 	var out []templates.LiveStep
 	for i, text := range texts {
 		s := templates.LiveStep{Step: "todo", Text: text}
@@ -46,10 +46,10 @@ func signings() []Entry {
 	out = append(out, chooses()...)
 
 	before := ceremony(signing.CeremonyPrepared, "check")
-	before.Checks = []templates.LiveStep{{Step: "done", Text: "The stored bytes are the ones you read"}, {Step: "done", Text: "Your credential can sign"}, {Step: "done", Text: "DigiCert answers"}, {Step: "done", Text: "The clock service answers"}}
+	before.Checks = []templates.LiveStep{{Step: "done", Text: "The stored file is byte for byte the one you uploaded."}, {Step: "done", Text: "Your credential is active."}, {Step: "done", Text: "Its key is switched on and strong enough."}, {Step: "done", Text: "There is room for the time from the clock service."}}
 	show("check", "checked", before)
 	blocked := before
-	blocked.Checks = []templates.LiveStep{{Step: "done", Text: "The stored bytes are the ones you read"}, {Step: "bad", Text: "Your credential is suspended. You or an admin can resume it."}, {Step: "todo", Text: "DigiCert answers"}}
+	blocked.Checks = []templates.LiveStep{{Step: "done", Text: "The stored file is byte for byte the one you uploaded."}, {Step: "bad", Text: "Its certificate is valid today."}, {Step: "todo", Text: "Its key is switched on and strong enough."}}
 	show("check-bad", "check failed", blocked)
 
 	code := ceremony(signing.CeremonyCodeSent, "code")
@@ -78,7 +78,7 @@ func signings() []Entry {
 	push.Ceremony.Factor = signing.Factor{Mode: "implicit"}
 	show("push", "approval on the phone", push)
 	away := code
-	away.Problem = &templates.Problem{Title: "DigiCert does not answer", Sentence: "The code was not sent. Nothing was signed.", Reference: "7K2P-40"}
+	away.Problem = &templates.Problem{Title: "That did not work", Sentence: "DigiCert did not say whether the code was sent.", Signed: "Nothing was signed.", Who: "When none has come in a minute, you can ask for a new one.", Reference: "7K2P-40"}
 	show("code-away", "code, DigiCert away", away)
 
 	phone := ceremony(signing.CeremonyAuthorizing, "progress")
@@ -119,10 +119,10 @@ func failures() []Entry {
 		signature signing.SignatureState
 		problem   templates.Problem
 	}{
-		{signing.CeremonyExpired, signing.SignatureExpired, templates.Problem{Title: "The time for this ran out", Sentence: "The code was not entered in time.", Signed: "Nothing was signed."}},
-		{signing.CeremonyCancelled, signing.SignatureCancelled, templates.Problem{Title: "You stopped here", Sentence: "Begin again whenever you like.", Signed: "Nothing was signed."}},
-		{signing.CeremonyFailed, signing.SignatureFailed, templates.Problem{Title: "Nothing was signed", Sentence: "DigiCert refused to sign: the credential was suspended meanwhile. You or an admin can resume it.", Signed: "Nothing was signed."}},
-		{signing.CeremonyUsed, signing.SignatureOutcomeUnknown, templates.Problem{Title: "We do not know whether DigiCert signed", Sentence: "The answer did not arrive.", Signed: "A signature may exist at DigiCert, but no signed file was made or given out. We never ask twice by ourselves."}},
+		{signing.CeremonyExpired, signing.SignatureExpired, templates.Problem{Title: "The time for this ran out", Sentence: "This signing waited too long and was closed.", Signed: "Nothing was signed."}},
+		{signing.CeremonyCancelled, signing.SignatureCancelled, templates.Problem{Title: "You stopped here", Sentence: "This signing was cancelled.", Signed: "Nothing was signed."}},
+		{signing.CeremonyFailed, signing.SignatureFailed, templates.Problem{Title: "Nothing was signed", Sentence: "DigiCert accepted the approval and then refused to sign.", Signed: "Nothing was signed."}},
+		{signing.CeremonyUsed, signing.SignatureOutcomeUnknown, templates.Problem{Title: "We do not know whether DigiCert signed", Sentence: "DigiCert was asked to sign and gave no clear answer.", Signed: "A signature may exist at DigiCert, but no signed file was made or given out. We never ask twice by ourselves."}},
 	} {
 		v := ceremony(f.ceremony, "failed")
 		v.Signature.State, v.Failed = f.signature, f.problem
@@ -147,7 +147,7 @@ func chooses() []Entry {
 	none := choose
 	none.Chosen, none.Choices = "", choose.Choices[1:]
 	wrong := choose
-	wrong.Problem = "The clock service does not answer, so nothing can be signed now. Try again in a minute."
+	wrong.Problem = "DigiCert is too busy at the moment."
 	return []Entry{
 		entry("sign-choose", "Signing: choose", templates.ChoosePage, choose),
 		entry("sign-choose-none", "Signing: choose, none usable", templates.ChoosePage, none),
@@ -163,11 +163,11 @@ func good() pades.SignatureResult {
 		Algorithm: "ECDSA P-256 with SHA-256", Level: "B-T", ClaimedTime: at, StampTime: at, StampIssuer: "Example TSA", Digest: fingerprint("x"), Computed: fingerprint("x"),
 		Revision: 2, Revisions: 2, CoversAll: true,
 		Checks: []pades.Check{
-			{Name: "integrity", State: "good", Text: "Unchanged since signing", More: "The signature covers the whole document. Nothing was added afterwards."},
-			{Name: "signer", State: "good", Text: "Signed by Ada Example", More: "Certificate from Example Issuing CA 2, which this site trusts."},
-			{Name: "revocation", State: "good", Text: "The certificate was good at that time", More: "Not revoked at 14:24, by the issuer’s own answer."},
-			{Name: "time", State: "good", Text: "The time is certain", More: "From Example TSA, an independent clock, not from the signer’s computer."},
-			{Name: "format", State: "off", Text: "Level B-T", More: "With the time of an independent clock."},
+			{Name: "integrity", State: "good", Text: "The signed bytes are unchanged.", More: "Their fingerprint is the one that was signed."},
+			{Name: "signer", State: "good", Text: "The certificate names Ada Example.", More: "For Example BV. The certificate was issued by Example Issuing CA 2."},
+			{Name: "revocation", State: "good", Text: "The certificate was not revoked.", More: "The proof is in the file."},
+			{Name: "time", State: "good", Text: "Signed no later than 23\u00a0November\u00a02026, 13:24\u00a0UTC.", More: "The clock service Example TSA confirms it."},
+			{Name: "format", State: "off", Text: "It follows PAdES B-T."},
 		},
 	}
 }

@@ -23,20 +23,20 @@ func verifies() []Entry {
 
 	foreign := good()
 	foreign.Indication, foreign.SubIndication = pades.Indeterminate, "NO_CERTIFICATE_CHAIN_FOUND"
-	foreign.Explanation = "The document is unchanged, but we do not know who issued the certificate."
+	foreign.Explanation = "The certificate does not lead to an issuer on the list of trusted issuers."
 	foreign.Checks = append([]pades.Check{}, foreign.Checks...)
-	foreign.Checks[1] = pades.Check{Name: "trust", State: "unknown", Text: "The issuer is not known here", More: "Example Issuing CA 2 is not on the list of this site."}
+	foreign.Checks[1] = pades.Check{Name: "trust", State: "unknown", Text: "Nobody we know vouches for the certificate.", More: "The certificate does not lead to an issuer on the list of trusted issuers."}
 
 	broken := good()
 	broken.Indication, broken.SubIndication, broken.Computed = pades.TotalFailed, "HASH_FAILURE", fingerprint("y")
-	broken.Explanation = "The signed part of the file is not what was signed."
+	broken.Explanation = "The signed bytes were changed: their fingerprint is not the one that was signed."
 	broken.Checks = append([]pades.Check{}, broken.Checks...)
-	broken.Checks[0] = pades.Check{Name: "integrity", State: "bad", Text: "Changed since signing", More: "The signed part of the file is not what was signed. We cannot tell who changed it, or when."}
+	broken.Checks[0] = pades.Check{Name: "integrity", State: "bad", Text: "The signed bytes were changed.", More: "Their fingerprint is not the one that was signed."}
 	changed := of(pades.TotalFailed, broken)
 	changed.Words, changed.Indent, changed.Other = nil, templates.IndentLevels(broken.Digest), templates.IndentLevels(broken.Computed)
 
 	weak := good()
-	weak.Indication, weak.SubIndication, weak.Explanation = pades.TotalFailed, "CRYPTO_CONSTRAINTS_FAILURE", "The signature uses SHA-1, which can be forged"
+	weak.Indication, weak.SubIndication, weak.Explanation = pades.TotalFailed, "CRYPTO_CONSTRAINTS_FAILURE", "SHA-1 is no longer safe."
 	none := of(pades.NoSignature)
 	stamp := good()
 	stamp.Type, stamp.SignerName = "timestamp", "Example TSA"

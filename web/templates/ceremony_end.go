@@ -38,6 +38,14 @@ func failedBadge(ctx context.Context, v Ceremony) Badge {
 
 // titled gives a page another title.
 func titled(p Page, title string) Page {
-	p.Title = title
+	p.Title, p.said = title, true
 	return p
+}
+
+// pageTitle leads the document's title.
+func pageTitle(ctx context.Context, p Page) string {
+	if p.said {
+		return p.Title
+	}
+	return T(ctx, p.Title)
 }

@@ -30,6 +30,7 @@ type Page struct {
 	Demo     bool   // shows the demo strip with the links below
 	MailURL  string // the simulator's mailbox, demo only
 	PhoneURL string // the simulator's phone, demo only
+	said     bool   // the title is a name or is in the page's language already
 }
 
 // Brand is the configured name and look.
