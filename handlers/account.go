@@ -28,7 +28,7 @@ func (a *App) saveAccount(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	language, scheme := r.PostForm.Get("language"), r.PostForm.Get("scheme")
-	if !slices.Contains([]string{"", "en", "de"}, language) || !slices.Contains([]string{"", "light", "dark"}, scheme) {
+	if language != "" && !slices.Contains(templates.Languages(), language) || !slices.Contains([]string{"", "light", "dark"}, scheme) {
 		return &problem{status: http.StatusUnprocessableEntity, title: "That could not be saved", sentence: "Choose one of the languages and one of the schemes. Nothing was changed."}
 	}
 	if err := a.People.SetLook(r.Context(), personOf(r).ID, language, scheme); err != nil {

@@ -168,7 +168,7 @@ var stages = map[identity.ValidationState]stage{
 
 func (a *App) checkSteps(v identity.Validation, c *identity.Credential) (string, []templates.CheckStep) {
 	now := stages[v.State]
-	admin := "An admin of " + a.Brand.Organization
+	const admin = "An admin of {{.Organization}}"
 	names := []string{"Confirm your e-mail", "Show your papers", "Decision", "Your credential"}
 	if v.Standard == identity.Basic {
 		names = append(names[:1], names[2:]...)

@@ -48,10 +48,13 @@ func (a *App) page(w http.ResponseWriter, r *http.Request, status int, c templ.C
 		}
 	}()
 	buffer.Reset()
-	if err := c.Render(a.textContext(r), buffer); err != nil {
+	ctx := a.textContext(r)
+	if err := c.Render(ctx, buffer); err != nil {
 		return err
 	}
 	h := w.Header()
+	h.Set("Content-Language", templates.Language(ctx))
+	h.Add("Vary", "Accept-Language")
 	h.Set("Content-Type", "text/html; charset=utf-8")
 	h.Set("Content-Length", strconv.Itoa(buffer.Len()))
 	h.Set("Cache-Control", "no-store")

@@ -143,11 +143,11 @@ func (s *Site) startServices(o Options, log *slog.Logger) {
 	require.NoError(t, err)
 	io := identity.Options{Store: s.DB.Identity(), Remote: client, Now: s.Clock.Now, Log: log, AccountID: s.Sim.AccountID, OrganizationID: s.Sim.OrgID,
 		ValidationProfiles: map[identity.Standard]string{identity.Basic: "vp-basic", identity.AdvancedPlus: "vp-advanced"},
-		PortalURL:          s.URL, CanSuspend: true}
+		PortalURL:          s.URL, Words: templates.Catalogue{}, CanSuspend: true}
 	change(o.Identity, &io)
 	s.Identity = identity.NewService(io)
 	so := signing.Options{Store: s.DB.Signing(), Remote: client, Credentials: credentials{s.Identity}, Blobs: blobs{blob.NewStore(folder, master)},
-		Now: s.Clock.Now, Log: log, Reserve: -1, Roots: s.Sim.Roots, PortalURL: s.URL}
+		Now: s.Clock.Now, Log: log, Reserve: -1, Roots: s.Sim.Roots, PortalURL: s.URL, Words: templates.Catalogue{}}
 	change(o.Signing, &so)
 	s.Signing, s.signing = signing.NewService(so), so
 	s.Secrets = append(s.Secrets, s.Sim.APIKey, s.Sim.ClientSecret, string(masterKey))
