@@ -39,9 +39,8 @@ const (
 	usedDocuments  = "state IN ('receiving', 'checking', 'ready', 'quarantined')"
 )
 
-var documentStates = []signing.DocumentState{
-	signing.DocumentReceiving, signing.DocumentChecking, signing.DocumentReady, signing.DocumentRefused,
-	signing.DocumentQuarantined, signing.DocumentErased,
+var shownStates = []signing.DocumentState{
+	signing.DocumentChecking, signing.DocumentReady, signing.DocumentRefused, signing.DocumentQuarantined,
 }
 
 func toDocumentRow(d signing.Document) documentRow {
@@ -103,9 +102,9 @@ func (s signingStore) Documents(ctx context.Context, q signing.DocumentQuery) ([
 	return convert(rows, documentRow.document, err)
 }
 
-// DocumentCounts counts an owner's documents by state, each at most 1000.
+// DocumentCounts counts an owner's documents that are shown, by state, each at most 1000.
 func (s signingStore) DocumentCounts(ctx context.Context, owner people.ID) (map[signing.DocumentState]int, error) {
-	return counts(ctx, s.DB, "documents", "", "owner = ?", []any{owner}, documentStates)
+	return counts(ctx, s.DB, "documents", "", "owner = ?", []any{owner}, shownStates)
 }
 
 type usage struct {

@@ -87,7 +87,7 @@ func TestPagesOfDocumentsLoseAndRepeatNothing(t *testing.T) {
 		check(read(signing.DocumentQuery{Owner: p.ID, States: []signing.DocumentState{signing.DocumentRefused, signing.DocumentReady, signing.DocumentReady}}), 20+before)
 		counts, err := s.DocumentCounts(ctx, p.ID)
 		require.NoError(t, err)
-		require.Equal(t, map[signing.DocumentState]int{"ready": 10 + added - 1000, "refused": 10, "erased": 10, "receiving": 10, "quarantined": 10}, counts)
+		require.Equal(t, map[signing.DocumentState]int{"ready": 10 + added - 1000, "refused": 10, "quarantined": 10}, counts)
 	})
 }
 

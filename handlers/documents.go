@@ -61,10 +61,7 @@ func (a *App) documents(r *http.Request) (templates.Documents, error) {
 func documentCounts(by map[signing.DocumentState]int) map[string]int {
 	counts := map[string]int{}
 	for state, n := range by {
-		switch state {
-		case signing.DocumentErased, signing.DocumentReceiving:
-			continue
-		case signing.DocumentRefused, signing.DocumentQuarantined:
+		if state == signing.DocumentRefused || state == signing.DocumentQuarantined {
 			counts["refused"] += n
 		}
 		counts["all"] += n

@@ -40,7 +40,7 @@ func (s *Service) Documents(ctx context.Context, a people.Actor, q DocumentQuery
 	return page, next, nil
 }
 
-// DocumentCounts counts the actor's by state, each at most 1000.
+// DocumentCounts counts the actor's that are shown, by state, each at most 1000.
 func (s *Service) DocumentCounts(ctx context.Context, a people.Actor) (map[DocumentState]int, error) {
 	if err := s.may(ctx, a, people.ReadOwnDocuments, "document", ""); err != nil {
 		return nil, err

@@ -96,7 +96,7 @@ type Store interface {
 	Document(ctx context.Context, owner people.ID, id DocumentID) (Document, error)
 	// Documents lists an owner's, newest first.
 	Documents(ctx context.Context, q DocumentQuery) ([]Document, error)
-	// DocumentCounts counts an owner's by state, each at most 1000.
+	// DocumentCounts counts an owner's that are shown (not on their way in, not erased) by state, each at most 1000.
 	DocumentCounts(ctx context.Context, owner people.ID) (map[DocumentState]int, error)
 	// Person by id, for the address a mail goes to; ErrNotFound.
 	Person(ctx context.Context, id people.ID) (people.Person, error)

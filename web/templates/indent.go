@@ -146,10 +146,13 @@ func towards(from, to point, r float64) point {
 
 func xy(b []byte, p point) []byte { return num(append(num(b, p.x), ' '), p.y) }
 
-// num writes whole numbers, which most are, the short way.
+// num writes whole numbers and halves, which most are, the short way.
 func num(b []byte, v float64) []byte {
-	if n := int64(v); float64(n) == v {
+	switch n := int64(v); {
+	case float64(n) == v:
 		return strconv.AppendInt(b, n, 10)
+	case v > 0 && v-float64(n) == 0.5:
+		return append(strconv.AppendInt(b, n, 10), ".5"...)
 	}
 	return strconv.AppendFloat(b, v, 'f', -1, 64)
 }

@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"io/fs"
+	"strconv"
 	"strings"
 
 	"github.com/nicksnyder/go-i18n/v2/i18n"
@@ -26,6 +27,7 @@ type speaker struct {
 	name    string // BCP 47
 	tag     language.Tag
 	printer *message.Printer
+	plain   bool             // numbers below a thousand are written with ASCII digits alone
 	texts   map[string]forms // by English sentence; nil for English
 }
 
@@ -42,7 +44,17 @@ var (
 )
 
 func newSpeaker(tag language.Tag, texts map[string]forms) *speaker {
-	return &speaker{name: tag.String(), tag: tag, printer: message.NewPrinter(tag), texts: texts}
+	s := &speaker{name: tag.String(), tag: tag, printer: message.NewPrinter(tag), texts: texts}
+	s.plain = s.printer.Sprint(987) == "987"
+	return s
+}
+
+// whole writes a whole number. Most on a page are small, and a printer takes its time.
+func (s *speaker) whole(n int64) string {
+	if s.plain && n >= 0 && n < 1000 {
+		return strconv.FormatInt(n, 10)
+	}
+	return s.printer.Sprint(n)
 }
 
 // translations reads every embedded file. One that cannot be read stops the program at its

@@ -52,11 +52,11 @@ func Say(ctx context.Context, sentence string, values map[string]any) string {
 // N is T for a sentence with a count, which stands in it as {{.Count}}.
 func N(ctx context.Context, one, other string, n int, pairs ...any) string {
 	s := speaking(ctx)
-	return fill(s.counted(one, other, n), append([]any{"Count", s.printer.Sprint(n)}, pairs...))
+	return fill(s.counted(one, other, n), append([]any{"Count", s.whole(int64(n))}, pairs...))
 }
 
 // Number writes a whole number with the separators of the page's language.
-func Number[I int | int64](ctx context.Context, n I) string { return speaking(ctx).printer.Sprint(n) }
+func Number[I int | int64](ctx context.Context, n I) string { return speaking(ctx).whole(int64(n)) }
 
 // sentence asks the catalogue. A sentence it does not hold is shown as it is.
 func (s *speaker) sentence(key string) string {

@@ -195,8 +195,14 @@ func Size(ctx context.Context, bytes int64) string {
 	if tenths := math.Round(v * 10); unit > 0 && tenths < 100 && math.Mod(tenths, 10) != 0 {
 		digits = 1
 	}
-	s := speaking(ctx).printer.Sprintf("%.*f", digits, v)
-	return s + nbsp + units[unit]
+	s := speaking(ctx)
+	number := ""
+	if digits == 0 {
+		number = s.whole(int64(math.RoundToEven(v)))
+	} else {
+		number = s.printer.Sprintf("%.*f", digits, v)
+	}
+	return number + nbsp + units[unit]
 }
 
 func date(ctx context.Context, t time.Time, month string) string {
