@@ -24,7 +24,7 @@ func (a *App) showAccount(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *App) saveAccount(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
+	if err := readForm(r); err != nil {
 		return err
 	}
 	language, scheme := r.PostForm.Get("language"), r.PostForm.Get("scheme")

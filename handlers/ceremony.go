@@ -249,7 +249,7 @@ func (a *App) sendCode(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *App) authorize(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
+	if err := readForm(r); err != nil {
 		return err
 	}
 	factors := signing.Factors{OTP: signing.Secret(r.PostForm.Get("otp")), PIN: signing.Secret(r.PostForm.Get("pin"))}

@@ -29,7 +29,7 @@ func (a *App) startForm(r *http.Request) templates.StartCheck {
 }
 
 func (a *App) startCheck(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
+	if err := readForm(r); err != nil {
 		return err
 	}
 	view := a.startForm(r)

@@ -194,7 +194,7 @@ func (a *App) consequences(r *http.Request) (templates.Consequences, error) {
 }
 
 func (a *App) revoke(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
+	if err := readForm(r); err != nil {
 		return err
 	}
 	view, err := a.consequences(r)

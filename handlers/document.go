@@ -245,7 +245,7 @@ func usable(c identity.Credential, now int64) (bool, string) {
 }
 
 func (a *App) begin(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
+	if err := readForm(r); err != nil {
 		return err
 	}
 	chosen := r.PostForm.Get("credential")

@@ -42,7 +42,7 @@ func (a *App) showSignedOut(w http.ResponseWriter, r *http.Request) error {
 // Logout 1.0). It carries its own proof, so no cookie and no origin is asked for.
 func (a *App) backchannelLogout(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Cache-Control", "no-store")
-	if err := r.ParseForm(); err != nil {
+	if err := readForm(r); err != nil {
 		w.WriteHeader(http.StatusBadRequest)
 		return nil
 	}

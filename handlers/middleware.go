@@ -217,6 +217,10 @@ func (a *App) guard(route Route) http.Handler {
 			recordOf(r).person = person.ID
 		}
 		a.pace(w, r)
+		if !isPlain(r.URL.Path) {
+			return notFound
+		}
+		plainQuery(r.URL)
 		if route.Who != Anyone {
 			if person == nil {
 				if r.Method == http.MethodGet && !route.Passive {

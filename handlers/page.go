@@ -109,12 +109,15 @@ func (a *App) clearFlash(w http.ResponseWriter, r *http.Request) {
 
 func queryEscape(s string) string { return url.QueryEscape(s) }
 
-// cut bounds a text from outside.
+// cut bounds a text from outside, in bytes, between two characters.
 func cut(s string, n int) string {
-	if len(s) > n {
-		return s[:n]
+	if len(s) <= n {
+		return s
 	}
-	return s
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
 }
 
 // cursorOf is the place in a list that a page asks for: milliseconds, an underscore and an

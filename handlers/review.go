@@ -222,7 +222,7 @@ func (a *App) undoApproval(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *App) correct(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
+	if err := readForm(r); err != nil {
 		return err
 	}
 	err := a.Identity.Correct(r.Context(), actorOf(r), identity.ValidationID(r.PathValue("id")), r.PostForm.Get("reason"), r.PostForm.Get("note"))
@@ -230,7 +230,7 @@ func (a *App) correct(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *App) refuse(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
+	if err := readForm(r); err != nil {
 		return err
 	}
 	err := a.Identity.Refuse(r.Context(), actorOf(r), identity.ValidationID(r.PathValue("id")), r.PostForm.Get("reason"), r.PostForm.Get("note"))
@@ -238,7 +238,7 @@ func (a *App) refuse(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *App) issue(w http.ResponseWriter, r *http.Request) error {
-	if err := r.ParseForm(); err != nil {
+	if err := readForm(r); err != nil {
 		return err
 	}
 	_, err := a.Identity.Issue(r.Context(), actorOf(r), identity.ValidationID(r.PathValue("id")), r.PostForm.Get("profile"))

@@ -212,7 +212,7 @@ func TestAFormCannotSayWhoOneIsOrWhatStateThingsAreIn(t *testing.T) {
 	a := w.ben.Post("/identity-checks", with("standard", "basic", "consent", "on")...)
 	require.Equal(t, 303, a.StatusCode, a.Body)
 	var owner, state, decided string
-	require.NoError(t, w.DB.Read.QueryRow("SELECT person, state, decided_by FROM validations WHERE id = ?", a.Header.Get("Location")[len("/identity-checks/"):]).Scan(&owner, &state, &decided))
+	w.Row([]any{&owner, &state, &decided}, "SELECT person, state, decided_by FROM validations WHERE id = ?", a.Header.Get("Location")[len("/identity-checks/"):])
 	require.Equal(t, []string{string(ben.ID), "email_sent", ""}, []string{owner, state, decided})
 
 	a = w.ada.Post("/ceremonies/"+string(w.ceremony)+"/code", with()...)

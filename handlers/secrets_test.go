@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
@@ -23,6 +24,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"countersign/db"
 	"countersign/db/dbtest"
 	"countersign/dtmsim"
 	"countersign/handlers/handlerstest"
@@ -180,15 +182,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	}
 
 	places := map[string][]byte{"log": []byte(w.Log.String()), "pages": tap.all.Bytes()}
-	var file string
-	require.NoError(t, w.DB.Read.Get(&file, "SELECT file FROM pragma_database_list WHERE name = 'main'"))
-	for _, suffix := range []string{"", "-wal"} {
-		text, err := os.ReadFile(file + suffix)
-		require.NoError(t, err)
-		require.NotEmpty(t, text)
-		places["database"+suffix] = text
-	}
-	require.True(t, bytes.Contains(append(places["database"], places["database-wal"]...), []byte("canary.pdf")), "what was written last is in these files")
+	addDatabase(t, w.Site, places)
 	jobs, err := json.Marshal(dbtest.Jobs(t, w.DB))
 	require.NoError(t, err)
 	places["jobs"] = jobs
@@ -225,6 +219,37 @@ func around(text []byte, secret string) string {
 		return "(encoded)"
 	}
 	return string(text[max(0, i-80):min(len(text), i+len(secret)+40)])
+}
+
+// addDatabase adds what is stored: of SQLite the files themselves, with what was deleted;
+// of PostgreSQL, whose files are the server's, every row.
+func addDatabase(t *testing.T, s *handlerstest.Site, places map[string][]byte) {
+	t.Helper()
+	if s.DB.Dialect == db.Postgres {
+		for _, table := range s.Tables() {
+			var text bytes.Buffer
+			for _, row := range s.Rows(table) {
+				for column, value := range row {
+					if raw, ok := value.([]byte); ok {
+						value = string(raw)
+					}
+					fmt.Fprintf(&text, "%s=%v\n", column, value)
+				}
+			}
+			places["table "+table] = text.Bytes()
+		}
+		require.Contains(t, string(places["table documents"]), "canary.pdf")
+		return
+	}
+	var file string
+	require.NoError(t, s.DB.Read.Get(&file, "SELECT file FROM pragma_database_list WHERE name = 'main'"))
+	for _, suffix := range []string{"", "-wal"} {
+		text, err := os.ReadFile(file + suffix)
+		require.NoError(t, err)
+		require.NotEmpty(t, text)
+		places["database"+suffix] = text
+	}
+	require.True(t, bytes.Contains(append(places["database"], places["database-wal"]...), []byte("canary.pdf")), "what was written last is in these files")
 }
 
 func newTownTapped(t *testing.T, tap *wire) *town {

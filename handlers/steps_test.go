@@ -98,9 +98,9 @@ func TestOfDecisionsAtOnceOneIsTaken(t *testing.T) {
 	require.Len(t, accepted, 1)
 	t.Log(answers, taken, accepted)
 	var state, by string
-	require.NoError(t, w.DB.Read.QueryRow("SELECT state, decided_by FROM validations WHERE id = ?", check).Scan(&state, &by))
+	w.Row([]any{&state, &by}, "SELECT state, decided_by FROM validations WHERE id = ?", check)
 	w.Look()
-	require.NoError(t, w.DB.Read.QueryRow("SELECT state, decided_by FROM validations WHERE id = ?", check).Scan(&state, &by))
+	w.Row([]any{&state, &by}, "SELECT state, decided_by FROM validations WHERE id = ?", check)
 	if accepted["approve"] == 1 {
 		require.Equal(t, "approved", state)
 	} else {
@@ -153,7 +153,7 @@ func TestIssuingTwentyTimesMakesOneCredential(t *testing.T) {
 	})
 	require.Equal(t, before+1, count())
 	var n int
-	require.NoError(t, w.DB.Read.Get(&n, "SELECT count(*) FROM credentials WHERE validation = ?", check))
+	w.Row([]any{&n}, "SELECT count(*) FROM credentials WHERE validation = ?", check)
 	require.Equal(t, 1, n)
 }
 
@@ -186,7 +186,7 @@ func TestNonsenseInAnAddressIsNoTroubleOfOurs(t *testing.T) {
 			continue
 		}
 		for _, query := range []string{"?after=" + long, "?after=%00%ff", "?limit=1000000000&page=-1&offset=-5", "?q=" + long, "?q=%25%27%22%3B--", "?show=%00", "?from=9999-99-99&to=x",
-			"?kind=%ff&outcome=%00", "?%zz", "?;", "?return_to=%00", "?name=" + long} {
+			"?kind=%ff&outcome=%00", "?%zz", "?;", "?return_to=%00", "?name=" + long, "?q=%00%ff&show=%ff&standard=%00", "?q=a" + strings.Repeat("%C3%A9", 200)} {
 			a := w.as(r.Who).Get(w.path(r.Path) + query)
 			require.Less(t, a.StatusCode, 500, "%s%.40s", r.Path, query)
 		}
@@ -195,5 +195,24 @@ func TestNonsenseInAnAddressIsNoTroubleOfOurs(t *testing.T) {
 		a := w.eve.Get(path)
 		require.Less(t, a.StatusCode, 500, path)
 		require.NotEqual(t, http.StatusOK, a.StatusCode, path)
+	}
+}
+
+func TestNonsenseInAFormIsNoTroubleOfOurs(t *testing.T) {
+	w := newTown(t, handlerstest.Options{})
+	check := w.ben.WaitingCheck("basic")
+	a := w.cleo.Post("/review/"+string(check)+"/refuse", "reason", "NO_NEED", "note", "Half a \xff and \x00")
+	require.Equal(t, 303, a.StatusCode, a.Body) // kept, with a sign for what cannot be read
+	require.Contains(t, w.ben.Get("/identity-checks/"+string(check)).Body, "Half a \ufffd and \ufffd")
+	for _, nonsense := range []string{"a\x00b", "\xff\xfe", strings.Repeat("\u00e9", 5_000)} {
+		for path, who := range map[string]*handlerstest.Browser{
+			"/review/" + string(check) + "/correct": w.cleo, "/review/" + string(check) + "/refuse": w.cleo, "/review/" + string(w.check) + "/issue": w.cleo,
+			"/identity-checks": w.ada, "/documents/" + string(w.document) + "/sign": w.ada, "/ceremonies/" + string(w.ceremony) + "/authorize": w.ada,
+			"/credentials/" + string(w.credential.ID) + "/revoke": w.ada, "/account": w.ada,
+		} {
+			a = who.Post(path, "reason", nonsense, "note", nonsense, "profile", nonsense, "standard", nonsense, "credential", nonsense,
+				"otp", nonsense, "pin", nonsense, "typed", nonsense, "language", nonsense)
+			require.Less(t, a.StatusCode, 500, "%s %.20q", path, nonsense)
+		}
 	}
 }

@@ -1,13 +1,11 @@
 package handlerstest
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strings"
 	"sync"
 
-	"github.com/stretchr/testify/require"
 	"golang.org/x/net/html"
 )
 
@@ -108,33 +106,4 @@ func (s *Site) ProviderHits(path string) int {
 	s.hits.mu.Lock()
 	defer s.hits.mu.Unlock()
 	return s.hits.n[path]
-}
-
-// Snapshot is a fingerprint of everything stored, but for when sessions were last used.
-// Nothing changed between two equal ones.
-func (s *Site) Snapshot() string {
-	s.T.Helper()
-	var tables []string
-	require.NoError(s.T, s.DB.Read.Select(&tables, "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%' ORDER BY name"))
-	require.Contains(s.T, tables, "documents")
-	var all strings.Builder
-	for _, table := range tables {
-		if table == "audit" { // refusals are written down
-			continue
-		}
-		rows, err := s.DB.Read.Queryx("SELECT * FROM " + table)
-		require.NoError(s.T, err)
-		for rows.Next() {
-			row := map[string]any{}
-			require.NoError(s.T, rows.MapScan(row))
-			delete(row, "seen_at")
-			if table == "sessions" {
-				delete(row, "idle_ends")
-			}
-			fmt.Fprintf(&all, "%s %v\n", table, row)
-		}
-		require.NoError(s.T, rows.Err())
-		require.NoError(s.T, rows.Close())
-	}
-	return fmt.Sprintf("%x", sha256.Sum256([]byte(all.String())))
 }

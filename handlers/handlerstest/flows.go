@@ -136,7 +136,7 @@ func (b *Browser) Signed(document signing.DocumentID, credential identity.Creden
 func (s *Site) Ceremony(id signing.CeremonyID) (signing.Ceremony, []signing.Signature) {
 	s.T.Helper()
 	var owner string
-	require.NoError(s.T, s.DB.Read.Get(&owner, "SELECT owner FROM ceremonies WHERE id = ?", id))
+	s.Row([]any{&owner}, "SELECT owner FROM ceremonies WHERE id = ?", id)
 	c, err := s.DB.Signing().Ceremony(context.Background(), people.ID(owner), id)
 	require.NoError(s.T, err)
 	signatures, err := s.DB.Signing().Signatures(context.Background(), id)

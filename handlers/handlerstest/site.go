@@ -23,7 +23,6 @@ import (
 	"countersign/auth"
 	"countersign/blob"
 	"countersign/db"
-	"countersign/db/dbtest"
 	"countersign/dtmclient"
 	"countersign/dtmsim"
 	"countersign/dtmsim/dtmtest"
@@ -75,7 +74,7 @@ type Site struct {
 func New(t testing.TB, o Options) *Site {
 	t.Helper()
 	s := &Site{T: t, Clock: &Clock{}, Log: &Log{}}
-	s.DB = dbtest.New(t)
+	s.DB = database(t)
 	s.Sim = dtmtest.Start(t, func(so *dtmsim.Options) {
 		so.Now, so.PushTimeout = s.Clock.Now, 300*time.Millisecond
 		change(o.Sim, so)
