@@ -46,7 +46,7 @@ var fromConfiguration = []string{"a few minutes", "a few hours"}
 
 var (
 	looksLikeText   = regexp.MustCompile(`^(\{\{\.|“|[A-Z1-9][a-z]*[ a-z.,’'…(+])`)
-	looksLikeHeader = regexp.MustCompile(`^([A-Z][A-Za-z0-9]*(-[A-Za-z]+)+|Range|Origin|Location|Allow)$|^(GET|POST|PUT) /`)
+	looksLikeHeader = regexp.MustCompile(`^([A-Z][A-Za-z0-9]*(-[A-Za-z]+)+|Range|Origin|Location|Allow|Vary)$|^(GET|POST|PUT) /`)
 	oneWord         = regexp.MustCompile(`^[A-Z][a-z]+$`)
 )
 
