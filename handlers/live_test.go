@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"regexp"
 	"strings"
@@ -156,6 +157,58 @@ func TestAnOpenStreamKeepsNoSessionAlive(t *testing.T) {
 	require.Equal(t, http.StatusUnauthorized, idle.Get("/live").StatusCode)
 	require.Equal(t, http.StatusOK, ada.Get("/account").StatusCode)
 	open.ends()
+}
+
+// A page whose stream does not come through asks again for itself, as a script or as a
+// page without one does.
+func TestAPageThatAsksByItselfKeepsNoSessionAlive(t *testing.T) {
+	s := handlerstest.New(t, handlerstest.Options{})
+	b := s.SignIn("ada")
+	check := "/identity-checks/" + string(b.StartedCheck("basic"))
+	seen := func() (n int64) {
+		require.NoError(t, s.DB.Read.Get(&n, "SELECT max(seen_at) FROM sessions"))
+		return n
+	}
+	layout, err := os.ReadFile("../web/templates/layout.templ")
+	require.NoError(t, err)
+	again := regexp.MustCompile(`http-equiv="refresh" content="10; url=([^"]+)"`).FindSubmatch(layout)
+	require.NotNil(t, again)
+	script, err := os.ReadFile("../web/assets/ts/live.ts")
+	require.NoError(t, err)
+	header := regexp.MustCompile(`headers: \{ "([\w-]+)": "1" \}`).FindSubmatch(script)
+	require.NotNil(t, header)
+	asks := map[string]func(path string) *handlerstest.Answer{
+		"script":    func(path string) *handlerstest.Answer { return b.Get(path, string(header[1]), "1") },
+		"no script": func(path string) *handlerstest.Answer { return b.Get(path + string(again[1])) },
+	}
+
+	before := seen()
+	for range 4 {
+		s.Clock.Pass(3 * time.Minute)
+		for way, ask := range asks {
+			a := ask(check)
+			require.Equal(t, http.StatusOK, a.StatusCode, way)
+			require.Contains(t, a.Body, `id="live"`)
+			require.Equal(t, before, seen(), way)
+		}
+	}
+	// What changes something is a person's doing, whatever it says of itself.
+	a := b.Do("POST", "/account?by=itself", strings.NewReader("language=en"), "Content-Type", "application/x-www-form-urlencoded", string(header[1]), "1")
+	require.Equal(t, http.StatusSeeOther, a.StatusCode, a.Body)
+	require.Greater(t, seen(), before)
+
+	s.Clock.Pass(15*time.Minute + time.Second)
+	for way, ask := range asks {
+		for _, path := range []string{check, "/"} {
+			a := ask(path)
+			require.Equal(t, http.StatusUnauthorized, a.StatusCode, "%s: the page is told, and not led to the provider, which might sign in unasked", way)
+			require.Contains(t, a.Body, "Your session has ended")
+			require.Contains(t, a.Body, `href="/login?return_to=`+url.QueryEscape(path)+`"`, way)
+			require.NotContains(t, a.Body, `id="live"`)
+			require.NotContains(t, a.Body, "http-equiv=\"refresh\"")
+		}
+	}
+	require.Equal(t, "/login?return_to="+url.QueryEscape(check), b.Get(check).Header.Get("Location"))
 }
 
 func TestAnOpenStreamEndsWithItsSession(t *testing.T) {

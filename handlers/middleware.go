@@ -221,10 +221,11 @@ func (a *App) guard(route Route) http.Handler {
 			return notFound
 		}
 		plainQuery(r.URL)
-		if route.Who != Anyone {
+		byItself := asksByItself(r)
+		if route.Who != Anyone || byItself {
 			if person == nil {
-				if r.Method == http.MethodGet && !route.Passive {
-					return a.redirect(w, r, "/login?return_to="+queryEscape(r.URL.RequestURI()), "")
+				if r.Method == http.MethodGet && !route.Passive && !byItself {
+					return a.redirect(w, r, "/login?return_to="+queryEscape(backHere(r)), "")
 				}
 				return signInFirst
 			}
@@ -237,5 +238,32 @@ func (a *App) guard(route Route) http.Handler {
 		}
 		return route.handle(w, r)
 	})
-	return a.Auth.Middleware(!route.Passive, inner)
+	active, passive := a.Auth.Middleware(true, inner), a.Auth.Middleware(false, inner)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if route.Passive || asksByItself(r) {
+			passive.ServeHTTP(w, r)
+			return
+		}
+		active.ServeHTTP(w, r)
+	})
+}
+
+// asksByItself tells a page that looks again by itself from a person who does something:
+// the script says so in a header, a page without script in its address. Neither keeps a
+// session, and whoever says so without need only shortens their own. Such a page is told
+// that the session has ended, and not sent to sign in, which the provider might do unasked.
+func asksByItself(r *http.Request) bool {
+	return r.Method == http.MethodGet && (r.Header.Get("Countersign-Passive") != "" || r.URL.Query().Get("by") == "itself")
+}
+
+// backHere is the address to come back to after signing in.
+func backHere(r *http.Request) string {
+	q := r.URL.Query()
+	if !q.Has("by") {
+		return r.URL.RequestURI()
+	}
+	u := *r.URL
+	q.Del("by")
+	u.RawQuery = q.Encode()
+	return u.RequestURI()
 }

@@ -139,6 +139,9 @@ func (a *App) explain(w http.ResponseWriter, r *http.Request, err error) (int, t
 	}
 	if v.Status == http.StatusUnauthorized {
 		v.WayOn, v.WayPath = "Sign in", "/login"
+		if asksByItself(r) {
+			v.WayPath += "?return_to=" + queryEscape(backHere(r))
+		}
 	}
 	if person := personOf(r); person != nil && v.Status == http.StatusForbidden {
 		v.Account = person.DisplayName()
