@@ -4,7 +4,9 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"fmt"
 	"io"
 	"net/http"
@@ -92,10 +94,17 @@ func writeJSON(w http.ResponseWriter, v any) {
 // login runs one login; the code the provider gives is the nonce, so that token can use it.
 func (f *forger) login() error {
 	f.t.Helper()
+	_, err := f.session()
+	return err
+}
+
+// session is login, with the cookies of the answer.
+func (f *forger) session() ([]*http.Cookie, error) {
+	f.t.Helper()
 	w := httptest.NewRecorder()
 	to, err := f.auth.Begin(w, httptest.NewRequest("GET", "https://portal.example/login", nil), "/")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	u, err := url.Parse(to)
 	require.NoError(f.t, err)
@@ -106,8 +115,9 @@ func (f *forger) login() error {
 	for _, c := range w.Result().Cookies() {
 		r.AddCookie(c)
 	}
-	_, err = f.auth.Complete(httptest.NewRecorder(), r)
-	return err
+	in := httptest.NewRecorder()
+	_, err = f.auth.Complete(in, r)
+	return in.Result().Cookies(), err
 }
 
 func (f *forger) refused(code, why string) {
@@ -157,9 +167,13 @@ func TestOnlyAGoodIDTokenSignsIn(t *testing.T) {
 		"two audiences, no azp":   {"aud": []string{"portal", "b"}},
 		"azp is another":          {"azp": "other"},
 		"ended a second ago":      {"exp": now - 1},
+		"without an end":          {"exp": nil},
+		"issued at no time":       {"iat": nil},
 		"issued in 10 minutes":    {"iat": now + 600, "exp": now + 900},
 		"issued in 90 seconds":    {"iat": now + 90},
 		"not before 10 minutes":   {"nbf": now + 600},
+		"not before 90 seconds":   {"nbf": now + 90},
+		"not before a word":       {"nbf": "soon"},
 		"no subject":              {"sub": nil},
 		"subject too long":        {"sub": strings.Repeat("a", 300)},
 		"hash of another token":   {"at_hash": "AAAAAAAAAAAAAAAAAAAAAA"},
@@ -178,7 +192,7 @@ func TestOnlyAGoodIDTokenSignsIn(t *testing.T) {
 	}
 	f.token = func(nonce string) string {
 		c := f.claims(nonce)
-		c["aud"], c["azp"], c["iat"] = []string{"portal", "b"}, "portal", now+50
+		c["aud"], c["azp"], c["iat"], c["nbf"] = []string{"portal", "b"}, "portal", now+50, now+50
 		return f.sign(c, jose.RS256, f.key, header{"kid": "k1"})
 	}
 	require.NoError(t, f.login(), "two audiences with azp, a minute of skew")
@@ -188,6 +202,9 @@ func TestForgedSignaturesAreRefused(t *testing.T) {
 	f := newForger(t)
 	other, err := rsa.GenerateKey(rand.Reader, 2048)
 	require.NoError(t, err)
+	der, err := x509.MarshalPKIXPublicKey(&f.key.PublicKey)
+	require.NoError(t, err)
+	public := pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: der})
 	none := func(nonce string) string {
 		p := strings.Split(f.good(nonce), ".")
 		return "eyJhbGciOiJub25lIn0." + p[1] + "."
@@ -196,6 +213,18 @@ func TestForgedSignaturesAreRefused(t *testing.T) {
 		"none": none,
 		"HS256": func(n string) string {
 			return f.sign(f.claims(n), jose.HS256, []byte(strings.Repeat("k", 32)), header{"kid": "k1"})
+		},
+		"HS256 with the public key as PEM": func(n string) string { return f.sign(f.claims(n), jose.HS256, public, header{"kid": "k1"}) },
+		"HS256 with the public key as DER": func(n string) string { return f.sign(f.claims(n), jose.HS256, der, header{"kid": "k1"}) },
+		"HS256 with the modulus":           func(n string) string { return f.sign(f.claims(n), jose.HS256, f.key.N.Bytes(), header{"kid": "k1"}) },
+		"x5u": func(n string) string {
+			return f.sign(f.claims(n), jose.RS256, other, header{"kid": "k3", "x5u": f.server.URL + "/elsewhere"})
+		},
+		"x5u of a known key": func(n string) string {
+			return f.sign(f.claims(n), jose.RS256, other, header{"kid": "k1", "x5u": f.server.URL + "/elsewhere"})
+		},
+		"critical and unknown": func(n string) string {
+			return f.sign(f.claims(n), jose.RS256, f.key, header{"kid": "k1", "crit": []string{"x"}, "x": 1})
 		},
 		"RS384":       func(n string) string { return f.sign(f.claims(n), jose.RS384, f.key, header{"kid": "k1"}) },
 		"another key": func(n string) string { return f.sign(f.claims(n), jose.RS256, other, header{"kid": "k1"}) },
@@ -222,13 +251,94 @@ func TestForgedSignaturesAreRefused(t *testing.T) {
 	require.Zero(t, f.elsewhere)
 }
 
+// A logout token that is not exactly one ends nothing; a good one does, on every replica
+// with the next request, and once (OpenID Connect Back-Channel Logout 1.0, 2.6).
+func TestForgedLogoutTokensEndNothing(t *testing.T) {
+	f := newForger(t)
+	f.token = f.good
+	cookies, err := f.session()
+	require.NoError(t, err)
+	replica, err := auth.New(f.auth.Config)
+	require.NoError(t, err)
+	here := func(a *auth.Auth) bool {
+		r := httptest.NewRequest("GET", "https://portal.example/", nil)
+		for _, c := range cookies {
+			r.AddCookie(c)
+		}
+		_, p, err := a.Current(r)
+		require.NoError(t, err)
+		return p != nil
+	}
+	require.True(t, here(f.auth) && here(replica))
+	other, err := rsa.GenerateKey(rand.Reader, 2048)
+	require.NoError(t, err)
+	now, n := time.Now().Unix(), 0
+	token := func(change map[string]any, alg jose.SignatureAlgorithm, key any, typ string) string {
+		n++
+		c := map[string]any{"iss": f.server.URL, "sub": "ada", "aud": "portal", "iat": now, "exp": now + 120, "jti": fmt.Sprint("j", n),
+			"events": map[string]any{"http://schemas.openid.net/event/backchannel-logout": map[string]any{}}}
+		for k, v := range change {
+			if c[k] = v; v == nil {
+				delete(c, k)
+			}
+		}
+		h := header{"kid": "k1"}
+		if typ != "" {
+			h["typ"] = typ
+		}
+		return f.sign(c, alg, key, h)
+	}
+	with := func(name string, value any) string {
+		return token(map[string]any{name: value}, jose.RS256, f.key, "logout+jwt")
+	}
+	good := with("sub", "ada")
+	parts := strings.Split(good, ".")
+	for why, raw := range map[string]string{
+		"a nonce":           with("nonce", "x"),
+		"another audience":  with("aud", "other"),
+		"no audience":       with("aud", nil),
+		"another issuer":    with("iss", "https://evil.example"),
+		"ended":             with("exp", now-1),
+		"never ends":        with("exp", nil),
+		"ends in two days":  with("exp", now+48*3600),
+		"of tomorrow":       with("iat", now+24*3600),
+		"of no time":        with("iat", nil),
+		"no event":          with("events", nil),
+		"another event":     with("events", map[string]any{"http://schemas.openid.net/event/other": map[string]any{}}),
+		"no id":             with("jti", nil),
+		"an enormous id":    with("jti", strings.Repeat("j", 300)),
+		"about nobody":      with("sub", nil),
+		"an ID token":       f.sign(f.claims("x"), jose.RS256, f.key, header{"kid": "k1"}),
+		"an ID token's typ": token(map[string]any{"events": nil, "nonce": "x"}, jose.RS256, f.key, "JWT"),
+		"an access token":   token(nil, jose.RS256, f.key, "at+jwt"),
+		"another key":       token(nil, jose.RS256, other, "logout+jwt"),
+		"HS256":             token(nil, jose.HS256, []byte(strings.Repeat("k", 32)), "logout+jwt"),
+		"none":              "eyJhbGciOiJub25lIn0." + parts[1] + ".",
+		"no signature":      parts[0] + "." + parts[1] + ".",
+	} {
+		var e *auth.Error
+		require.ErrorAs(t, f.auth.LogoutToken(t.Context(), raw), &e, why)
+		require.Equal(t, "token_refused", e.Code, why)
+		require.True(t, here(f.auth) && here(replica), why)
+	}
+	require.NoError(t, f.auth.LogoutToken(t.Context(), good))
+	require.False(t, here(f.auth))
+	require.False(t, here(replica), "with the next request, on every replica")
+	cookies, err = f.session()
+	require.NoError(t, err)
+	var e *auth.Error
+	require.ErrorAs(t, replica.LogoutToken(t.Context(), good), &e, "replayed at another replica")
+	require.Equal(t, "attempt_used", e.Code)
+	require.True(t, here(f.auth))
+}
+
 func TestUnknownKeysAreAskedForOnceAMinute(t *testing.T) {
 	f := newForger(t)
 	f.token = f.good
 	require.NoError(t, f.login())
 	before := f.keys
 	f.token = func(n string) string { return f.sign(f.claims(n), jose.RS256, f.key, header{"kid": "k" + n}) }
-	for range 20 {
+	for range 1000 {
 		f.refused("token_refused", "unknown key id")
 	}
 	require.Equal(t, before+1, f.keys)

@@ -302,6 +302,17 @@ func TestSameAddressIsNotTheSamePerson(t *testing.T) {
 	require.Equal(t, "Ada Example signer", ada.signIn("ada"))
 	require.NotEqual(t, s.person("ada").ID, s.person("cleo").ID)
 	require.Equal(t, s.person("ada").Email, s.person("cleo").Email)
+
+	// Nor does an address that changes afterwards make another person of somebody, or give more.
+	ben := s.browser()
+	require.Equal(t, "Ben Example signer", ben.signIn("ben"))
+	before := s.person("ben").ID
+	s.idp.SetEmail("ben", "cleo@example.test")
+	ben.get("/login")
+	require.Equal(t, "Ben Example signer", ben.who())
+	require.Equal(t, before, s.person("ben").ID)
+	require.Equal(t, "cleo@example.test", s.person("ben").Email)
+	require.Equal(t, []people.Role{people.Signer}, s.person("ben").Roles)
 }
 
 func TestRowsHoldNeitherTokenNorCookie(t *testing.T) {

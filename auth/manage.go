@@ -121,7 +121,7 @@ func (a *Auth) LogoutToken(ctx context.Context, raw string) error {
 		return fail("token_refused", short(fmt.Errorf("verify logout token: %w", err)))
 	}
 	now := a.Now()
-	if t.Issuer != d.issuer || t.IssuedAt.IsZero() || t.IssuedAt.After(now.Add(allowedSkew)) || t.Expiry.After(now.Add(24*time.Hour)) || len(t.TokenID) > 255 {
+	if t.Issuer != d.issuer || !t.IssuedAt.After(time.Unix(0, 0)) || t.IssuedAt.After(now.Add(allowedSkew)) || t.Expiry.After(now.Add(24*time.Hour)) || len(t.TokenID) > 255 {
 		return fail("token_refused", errors.New("logout token is of another issuer, time or form"))
 	}
 	which := Which{Issuer: t.Issuer, Subject: t.Subject, ProviderSession: t.SessionID}

@@ -166,8 +166,8 @@ func (p *provider) verify(ctx context.Context, d *discovered, raw, nonce, access
 	if t.Issuer != d.issuer { // the library lets one provider off
 		return nil, errors.New("ID token is of another issuer")
 	}
-	if t.IssuedAt.After(p.config.Now().Add(allowedSkew)) {
-		return nil, errors.New("ID token is issued in the future")
+	if !t.IssuedAt.After(time.Unix(0, 0)) || t.IssuedAt.After(p.config.Now().Add(allowedSkew)) {
+		return nil, errors.New("ID token is issued in the future, or at no time")
 	}
 	if t.AccessTokenHash != "" {
 		if err := t.VerifyAccessToken(accessToken); err != nil {
@@ -183,13 +183,18 @@ func (p *provider) verify(ctx context.Context, d *discovered, raw, nonce, access
 
 func (p *provider) read(t *oidc.IDToken, raw string, payload json.RawMessage) (*identity, error) {
 	var more struct {
-		AZP      string `json:"azp"`
-		SID      string `json:"sid"`
-		ACR      string `json:"acr"`
-		AuthTime int64  `json:"auth_time"`
+		AZP      string  `json:"azp"`
+		NBF      float64 `json:"nbf"`
+		SID      string  `json:"sid"`
+		ACR      string  `json:"acr"`
+		AuthTime int64   `json:"auth_time"`
 	}
 	if err := json.Unmarshal(payload, &more); err != nil {
 		return nil, fmt.Errorf("read claims: %w", err)
+	}
+	// The library forgives five minutes here, and we one everywhere.
+	if more.NBF > float64(p.config.Now().Add(allowedSkew).Unix()) {
+		return nil, errors.New("ID token is not valid yet")
 	}
 	if (len(t.Audience) > 1 && more.AZP == "") || (more.AZP != "" && more.AZP != p.config.ClientID) {
 		return nil, errors.New("ID token was issued to another client")
