@@ -37,10 +37,11 @@ if (existsSync(e2eFile)) {
     for (const spec of suite.specs ?? []) {
       for (const test of spec.tests) {
         browserRan++;
+        const name = `[${test.projectName}] ${spec.file} ${spec.title}`;
         if (test.status === "expected") total.passed++;
-        else if (test.status === "flaky") { total.passed++; console.log(`flaky, passed the second time: ${spec.file} ${spec.title}`); }
-        else if (test.status === "skipped") { total.skipped++; console.log(`skipped: ${spec.title}: ${test.annotations.map((a) => a.description).join("; ")}`); }
-        else { total.failed++; console.log(`FAILED: ${spec.file} ${spec.title}`); }
+        else if (test.status === "flaky") { total.passed++; console.log(`flaky, passed the second time: ${name}`); }
+        else if (test.status === "skipped") { total.skipped++; console.log(`skipped: ${name}: ${test.annotations.map((a) => a.description).join("; ")}`); }
+        else { total.failed++; console.log(`FAILED: ${name}`); }
       }
     }
     (suite.suites ?? []).forEach(walk);
