@@ -31,12 +31,12 @@ for (const line of readFileSync(goFile, "utf8").split("\n")) {
 }
 if (goRan === 0) { total.failed++; console.log("FAILED: no Go test ran"); }
 
-let browserRan = 0;
+const ran = new Map(); // browser tests by project
 if (existsSync(e2eFile)) {
   const walk = (suite) => {
     for (const spec of suite.specs ?? []) {
       for (const test of spec.tests) {
-        browserRan++;
+        ran.set(test.projectName, (ran.get(test.projectName) ?? 0) + 1);
         const name = `[${test.projectName}] ${spec.file} ${spec.title}`;
         if (test.status === "expected") total.passed++;
         else if (test.status === "flaky") { total.passed++; console.log(`flaky, passed the second time: ${name}`); }
@@ -48,8 +48,12 @@ if (existsSync(e2eFile)) {
   };
   const report = JSON.parse(readFileSync(e2eFile, "utf8"));
   report.suites.forEach(walk);
+  for (const { name } of report.config.projects) {
+    if (!ran.has(name)) { total.failed++; console.log(`FAILED: no browser test of [${name}] ran`); }
+  }
+  for (const error of report.errors) { total.failed++; console.log(`FAILED: outside of the browser tests: ${error.message}`); }
 }
-if (browserRan === 0) { total.failed++; console.log("FAILED: no browser test ran"); }
+if (ran.size === 0) { total.failed++; console.log("FAILED: no browser test ran"); }
 
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`);
 process.exit(total.failed > 0 ? 1 : 0);
