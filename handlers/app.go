@@ -9,8 +9,6 @@ import (
 	"log/slog"
 	"time"
 
-	"github.com/go-chi/httprate"
-
 	"countersign/audit"
 	"countersign/auth"
 	"countersign/identity"
@@ -62,6 +60,7 @@ type Config struct {
 	MaxVerify   int64                        // of a file on the public page
 	Trusted     []string                     // prefixes (CIDR) of proxies whose X-Forwarded-For counts
 	Usual       map[identity.Standard]string // how long a check usually takes
+	VerifyWait  time.Duration                // for one of two places to verify in; 0: 10 s
 	Pace        time.Duration                // in which 120 KiB of a body have to come; 0: 30 s
 
 	DemoMail  string // address of the simulator's mailbox; empty outside the demo
@@ -76,9 +75,8 @@ type App struct {
 	Config
 	log *slog.Logger
 	// stop ends open event streams when the server drains; they would hold Shutdown.
-	stop      context.Context
-	verifying chan struct{}
-	flood     *httprate.RateLimiter
+	stop context.Context
+	gate *gate // of the public page
 }
 
 // New makes the application. The context ends its event streams.
@@ -89,5 +87,5 @@ func New(stop context.Context, c Config) *App {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	return &App{Config: c, log: c.Logger, stop: stop, verifying: make(chan struct{}, 2), flood: httprate.NewRateLimiter(10, time.Minute)}
+	return &App{Config: c, log: c.Logger, stop: stop, gate: newGate(c.VerifyWait)}
 }

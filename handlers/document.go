@@ -89,6 +89,7 @@ var noticeTexts = map[string]templates.Notice{
 	"launch":           {Tone: "bad", Text: "It can ask a reader to start another program."},
 	"xfa":              {Tone: "bad", Text: "It is a form whose pages are made by the reader."},
 	"hidden_layers":    {Tone: "hold", Text: "It has layers that can be shown or hidden."},
+	"external":         {Tone: "hold", Text: "Part of what it shows is kept elsewhere and can change."},
 	"need_appearances": {Tone: "hold", Text: "It asks the reader to draw its fields anew, so they may look different elsewhere."},
 	"open_action":      {Tone: "hold", Text: "It does something when it is opened."},
 	"embedded_files":   {Tone: "hold", Text: "It carries other files inside, which this page does not show."},

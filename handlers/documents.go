@@ -165,6 +165,7 @@ func argsOf(err error) (pairs []any) {
 // uploadForm takes the first file of a multipart form, streamed part by part: the way
 // without script. A refusal shows the same page again.
 func (a *App) uploadForm(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, a.MaxBytes+formSpare)
 	name, body, err := firstFile(r)
 	if err != nil {
 		return a.refuseUpload(w, r, http.StatusUnprocessableEntity, "", "Choose a PDF file first, then send it.")
@@ -208,7 +209,7 @@ func firstFile(r *http.Request) (name string, body io.Reader, err error) {
 	for range 20 {
 		part, err := parts.NextPart()
 		if err != nil {
-			return "", nil, errNoFile
+			return "", nil, errors.Join(errNoFile, err)
 		}
 		if part.FormName() == "file" && part.FileName() != "" {
 			return part.FileName(), part, nil

@@ -188,6 +188,11 @@ func (a *App) secureHeaders(next http.Handler) http.Handler {
 		if strings.HasPrefix(a.BaseURL, "https://") {
 			h.Set("Strict-Transport-Security", "max-age=31536000; includeSubDomains")
 		}
+		if len(r.TransferEncoding) > 0 {
+			// net/http does not tell whether a length was named besides. Then this has to be the
+			// last request of its connection (RFC 9112, 6.1): what follows may be smuggled.
+			h.Set("connection", "close")
+		}
 		next.ServeHTTP(w, r)
 	})
 }

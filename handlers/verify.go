@@ -27,72 +27,102 @@ func (a *App) showVerify(w http.ResponseWriter, r *http.Request) error {
 	return a.page(w, r, http.StatusOK, templates.VerifyPage(view))
 }
 
-// tooMany counts the files of one address: ten a minute. This is flood control for one
-// replica; nothing secret hangs on it.
-func (a *App) tooMany(w http.ResponseWriter, r *http.Request) bool {
-	return a.flood.RespondOnLimit(&discard{w.Header()}, r, recordOf(r).address)
-}
+// refusal shows the page again with a sentence.
+type refusal func(status int, sentence string) error
 
-// discard keeps somebody from answering by themselves, but for headers: the page does.
-type discard struct{ header http.Header }
-
-func (d *discard) Header() http.Header       { return d.header }
-func (*discard) WriteHeader(int)             {}
-func (*discard) Write(b []byte) (int, error) { return len(b), nil }
-
-// verifyFile spools the file to a temporary one that is removed at once, and checks it.
+// verifyFile lets a file in when there is room for one, and checks it.
 func (a *App) verifyFile(w http.ResponseWriter, r *http.Request) error {
 	view := templates.Verify{Page: a.pageFor(r, "Verify a signature", "verify"), MaxBytes: a.MaxVerify}
 	refuse := func(status int, sentence string) error {
 		view.Refused = sentence
 		return a.page(w, r, status, templates.VerifyPage(view))
 	}
-	if a.tooMany(w, r) {
-		return refuse(http.StatusTooManyRequests, "That were many files in a short time. Wait a minute, then try again.")
+	from := network(recordOf(r).address)
+	if a.gate.tooMany(w, r, from) {
+		return often(w, refuse)
 	}
-	select {
-	case a.verifying <- struct{}{}:
-		defer func() { <-a.verifying }()
-	case <-time.After(10 * time.Second):
-		w.Header().Set("Retry-After", "30")
-		return refuse(http.StatusServiceUnavailable, "Many people are verifying at the moment. Try again in half a minute.")
-	case <-r.Context().Done():
-		return nil
+	leave, status := a.gate.enter(from)
+	switch status {
+	case http.StatusTooManyRequests:
+		return often(w, refuse)
+	case http.StatusServiceUnavailable:
+		return busy(w, refuse)
 	}
-	name, body, err := firstFile(r)
+	defer leave()
+	file, size, err := a.incoming(w, r, &view)
 	if err != nil {
-		return refuse(http.StatusUnprocessableEntity, "Choose a PDF file first.")
-	}
-	view.Name = cleanLine(name)
-	file, size, err := spool(body, a.MaxVerify)
-	if errors.Is(err, errTooLarge) {
-		return refuse(http.StatusRequestEntityTooLarge, "The file is larger than this page takes. The portal program can verify it offline, at any size.")
-	}
-	if err != nil {
-		return err
+		return notTaken(err, refuse)
 	}
 	defer file.Close()
 	if size == 0 {
 		return refuse(http.StatusUnprocessableEntity, "The file is empty.")
 	}
+	done, ok := a.gate.check(r)
+	if !ok {
+		return busy(w, refuse)
+	}
+	defer done()
 	ctx, cancel := context.WithTimeout(r.Context(), verifyTime)
 	defer cancel()
 	result, err := a.Verify.Verify(ctx, file, size)
-	var refusal *pades.Refusal
-	switch {
-	case errors.As(err, &refusal) && refusal.Code == pades.RefusedNotPDF:
-		return refuse(http.StatusUnprocessableEntity, "This is not a PDF file. Signatures in other kinds of files cannot be verified here yet.")
-	case errors.As(err, &refusal) && refusal.Code == pades.RefusedPassword:
-		return refuse(http.StatusUnprocessableEntity, "This file needs a password to open, so its signatures cannot be read here.")
-	case errors.As(err, &refusal), errors.Is(err, pades.ErrLimit), errors.Is(err, context.DeadlineExceeded):
-		return refuse(http.StatusUnprocessableEntity, "This file could not be read well enough to say anything about its signatures. That is not a good sign, but no proof of a change either.")
-	case err != nil:
-		return err
+	if err != nil {
+		return notRead(err, refuse)
 	}
 	view.Result, view.Size, view.SHA256 = &result, size, hexOf(result.SHA256)
 	drawVerdict(&view, result)
 	view.Title = verdictTitle(result)
 	return a.page(w, r, http.StatusOK, templates.VerifyPage(view))
+}
+
+// notTaken tells why a file did not arrive.
+func notTaken(err error, refuse refusal) error {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return err
+	case errors.Is(err, errTooLarge), errors.As(err, &tooLarge):
+		return refuse(http.StatusRequestEntityTooLarge, "The file is larger than this page takes. The portal program can verify it offline, at any size.")
+	case errors.Is(err, errNoFile):
+		return refuse(http.StatusUnprocessableEntity, "Choose a PDF file first.")
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return refuse(http.StatusUnprocessableEntity, "The upload broke off before the end.")
+	}
+	return err
+}
+
+// notRead tells why nothing can be said about a file.
+func notRead(err error, refuse refusal) error {
+	var why *pades.Refusal
+	switch {
+	case errors.As(err, &why) && why.Code == pades.RefusedNotPDF:
+		return refuse(http.StatusUnprocessableEntity, "This is not a PDF file. Signatures in other kinds of files cannot be verified here yet.")
+	case errors.As(err, &why) && why.Code == pades.RefusedPassword:
+		return refuse(http.StatusUnprocessableEntity, "This file needs a password to open, so its signatures cannot be read here.")
+	case errors.As(err, &why), errors.Is(err, pades.ErrLimit), errors.Is(err, context.DeadlineExceeded):
+		return refuse(http.StatusUnprocessableEntity, "This file could not be read well enough to say anything about its signatures. That is not a good sign, but no proof of a change either.")
+	}
+	return err
+}
+
+func often(w http.ResponseWriter, refuse refusal) error {
+	w.Header().Set("Retry-After", "60")
+	return refuse(http.StatusTooManyRequests, "That were many files in a short time. Wait a minute, then try again.")
+}
+
+func busy(w http.ResponseWriter, refuse refusal) error {
+	w.Header().Set("Retry-After", "30")
+	return refuse(http.StatusServiceUnavailable, "Many people are verifying at the moment. Try again in half a minute.")
+}
+
+// incoming takes in the file of a form, within the size of the page.
+func (a *App) incoming(w http.ResponseWriter, r *http.Request, view *templates.Verify) (*os.File, int64, error) {
+	r.Body = http.MaxBytesReader(w, r.Body, a.MaxVerify+formSpare)
+	name, body, err := firstFile(r)
+	if err != nil {
+		return nil, 0, err
+	}
+	view.Name = cleanLine(name)
+	return spool(body, a.MaxVerify)
 }
 
 // drawVerdict chooses the lines: a good file has the line and the words of its original

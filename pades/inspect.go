@@ -139,6 +139,7 @@ func (l *looker) pages() error {
 	n := 0
 	return l.f.Pages(func(p pdf.Page) bool {
 		l.actions(p.Dict)
+		l.elsewhere(p.Dict)
 		list, _ := l.f.Array(p.Dict.Get("Annots"))
 		for _, o := range list {
 			d, err := l.f.Dict(o)
@@ -153,6 +154,36 @@ func (l *looker) pages() error {
 		n++
 		return n < 200 && l.left > 0
 	})
+}
+
+// elsewhere looks for content that is kept in another file or at an address: what is shown
+// is not in what is signed (ISO 32000-2, 7.3.8.2, F of a stream, and 8.10.4, Ref of a form).
+func (l *looker) elsewhere(page *pdf.Dict) {
+	contents, _ := l.f.Resolve(page.Get("Contents"))
+	list, ok := contents.(pdf.Array)
+	if !ok {
+		list = pdf.Array{contents}
+	}
+	resources, err := l.f.Dict(page.Get("Resources"))
+	if err != nil {
+		return
+	}
+	drawn, err := l.f.Dict(resources.Get("XObject"))
+	if err != nil {
+		return
+	}
+	for _, name := range drawn.Keys() {
+		list = append(list, drawn.Get(name))
+	}
+	for _, o := range list {
+		if l.left--; l.left <= 0 {
+			return
+		}
+		o, err := l.f.Resolve(o)
+		if s, ok := o.(*pdf.Stream); err == nil && ok && (s.Has("F") || s.Has("Ref")) {
+			l.found["external"] = true
+		}
+	}
 }
 
 // actions looks at A and AA of a dictionary.

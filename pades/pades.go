@@ -54,7 +54,7 @@ type Report struct {
 	Signatures int      // fields with a value
 	Certified  int      // DocMDP permission 1–3, 0 when not certified
 	Encrypted  bool     // readable with the empty password
-	Notices    []string // codes worth a warning: "javascript", "launch", "embedded_files", "hidden_layers", "form_fields", "xfa", "header_junk", "need_appearances", "open_action", "usage_rights", "encrypted"
+	Notices    []string // codes worth a warning: "javascript", "launch", "embedded_files", "hidden_layers", "external", "form_fields", "xfa", "header_junk", "need_appearances", "open_action", "usage_rights", "encrypted"
 }
 
 // Options of Prepare.
