@@ -1,7 +1,8 @@
 import { defineConfig } from "@playwright/test";
+import type { Ground } from "./world.js";
 
 // One worker: each file starts a world of its own, and two cores are enough for one.
-export default defineConfig({
+export default defineConfig<object, Ground>({
   testDir: ".",
   workers: 1,
   retries: 1, // told as flaky, so that a slow machine does not hide among failures
@@ -10,6 +11,14 @@ export default defineConfig({
   forbidOnly: true,
   globalSetup: "./build.ts",
   reporter: [["list"]],
+  projects: [
+    { name: "sqlite", testIgnore: /another\.spec\.ts/ },
+    // Every journey that signs in, writes or lists. How made-up pages look and what the policy
+    // stops does not depend on where rows are.
+    { name: "postgresql", use: { database: "postgresql" }, testIgnore: /(look|policy|another)\.spec\.ts/, grepInvert: /every page in every state/ },
+    // A provider of another make: what is about signing in, and one whole way to a signed file.
+    { name: "another provider", use: { login: "another" }, testMatch: /(login|another)\.spec\.ts/ },
+  ],
   use: {
     actionTimeout: 15_000,
     locale: "en-GB",

@@ -1,9 +1,9 @@
 import { type Browser, type BrowserContextOptions, type Page, test as base } from "@playwright/test";
-import { type Settings, World } from "./world.js";
+import { type Ground, type Settings, World } from "./world.js";
 
 export { expect } from "@playwright/test";
 
-type Worlds = { room: string; settings: Settings; world: World; person: (name: Name, options?: BrowserContextOptions) => Promise<Page>; visitor: (options?: BrowserContextOptions) => Promise<Page> };
+type Worlds = Ground & { room: string; settings: Settings; world: World; person: (name: Name, options?: BrowserContextOptions) => Promise<Page>; visitor: (options?: BrowserContextOptions) => Promise<Page> };
 export type Name = "Ada" | "Ben" | "Cleo" | "Dora";
 
 /** What the browser may not say on any page of ours: the policy was broken, a script failed, an asset is missing. */
@@ -33,10 +33,12 @@ async function open(browser: Browser, options?: BrowserContextOptions): Promise<
 export const test = base.extend<Pick<Worlds, "person" | "visitor">, Omit<Worlds, "person" | "visitor">>({
   room: ["", { option: true, scope: "worker" }],
   settings: [{}, { option: true, scope: "worker" }],
+  database: ["sqlite", { option: true, scope: "worker" }],
+  login: ["demo", { option: true, scope: "worker" }],
   world: [
-    async ({ room, settings }, use) => {
+    async ({ room, settings, database, login }, use) => {
       if (!room) throw new Error("the file names no room: test.use({ room })");
-      const world = await World.start(settings);
+      const world = await World.start(settings, { database, login });
       await use(world);
       await world.stop();
     },

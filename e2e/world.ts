@@ -3,9 +3,13 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AnotherProvider, client } from "./provider.js";
 
 /** How a demo is started: more arguments, and configuration for the portal. */
 export type Settings = { args?: string[]; env?: Record<string, string> };
+
+/** What a project puts under every world of its own: where rows are kept, and who knows the people. */
+export type Ground = { database: "sqlite" | "postgresql"; login: "demo" | "another" };
 
 /** One demo, started from the built programs on free ports with a folder of its own. */
 export class World {
@@ -16,6 +20,7 @@ export class World {
     readonly port: number,
     readonly data: string,
     private readonly settings: Settings,
+    private readonly another?: AnotherProvider,
   ) {}
 
   get portal(): string {
@@ -27,7 +32,7 @@ export class World {
   }
 
   get provider(): string {
-    return `http://localhost:${this.port + 2}`;
+    return this.another?.url ?? `http://localhost:${this.port + 2}`;
   }
 
   /** The simulator's root certificate, a PEM file. */
@@ -35,14 +40,20 @@ export class World {
     return join(this.data, "roots.pem");
   }
 
-  static async start(settings: Settings = {}): Promise<World> {
-    const world = new World(await freePort(), mkdtempSync(join(tmpdir(), "countersign-e2e-")), settings);
+  static async start(settings: Settings = {}, ground: Ground = { database: "sqlite", login: "demo" }): Promise<World> {
+    const port = await freePort();
+    const env: Record<string, string> = {};
+    if (ground.database === "postgresql") env.DATABASE_URL = newDatabase();
+    const another = ground.login === "another" ? await AnotherProvider.start(port + 3, `http://localhost:${port}`) : undefined;
+    if (another) Object.assign(env, { OIDC_ISSUER: another.url, OIDC_CLIENT_ID: client.id, OIDC_CLIENT_SECRET: client.secret });
+    const world = new World(port, mkdtempSync(join(tmpdir(), "countersign-e2e-")), { ...settings, env: { ...env, ...settings.env } }, another);
     await world.launch();
     return world;
   }
 
   async stop(): Promise<void> {
     await this.end("SIGINT");
+    await this.another?.stop();
     rmSync(this.data, { recursive: true, force: true });
   }
 
@@ -139,13 +150,21 @@ function childrenOf(pid: number): number[] {
   return threads.flatMap((thread) => readFileSync(`/proc/${pid}/task/${thread}/children`, "utf8").split(" ").filter(Boolean).map(Number));
 }
 
-/** A port with two free ones after it, below those that the system hands out by itself. */
+/** An empty database of the server that all journeys of a run share. */
+function newDatabase(): string {
+  const server = process.env.E2E_POSTGRES!;
+  const name = `journey_${Date.now()}_${process.pid}`;
+  execFileSync("psql", ["--no-psqlrc", "--quiet", "--command", `CREATE DATABASE ${name}`, server]);
+  return server.replace("/postgres?", `/${name}?`);
+}
+
+/** A port with three free ones after it, below those that the system hands out by itself. */
 export async function freePort(): Promise<number> {
   for (let i = 0; i < 50; i++) {
     const port = 20_000 + Math.floor(Math.random() * 12_000);
-    if ((await Promise.all([port, port + 1, port + 2].map(isFree))).every(Boolean)) return port;
+    if ((await Promise.all([port, port + 1, port + 2, port + 3].map(isFree))).every(Boolean)) return port;
   }
-  throw new Error("no three free ports in a row");
+  throw new Error("no four free ports in a row");
 }
 
 function isFree(port: number): Promise<boolean> {

@@ -71,12 +71,24 @@ func startPortal(o options, p *ports, k keys, f *farSide) (*portal, error) {
 		"TRUST_ROOTS="+f.roots, "ORGANIZATION=Example BV", "APPROVAL_HOLD="+o.hold.String(), "LOOK_EVERY=1s", "DRAIN_TIME=10s",
 		"MAILBOX_URL="+f.simURL, "DEMO_MAIL_URL="+f.simURL+"/mailbox", "DEMO_PHONE_URL="+f.simURL+"/phone",
 	)
+	child.Env = append(child.Env, given()...)
 	if err := child.Start(); err != nil {
 		return nil, fmt.Errorf("start the portal program: %w", err)
 	}
 	started := &portal{process: child.Process, log: logPath, ended: make(chan error, 1)}
 	go func() { started.ended <- child.Wait() }()
 	return started, nil
+}
+
+// given are the settings that whoever starts the demo may put in place of its own: another
+// database, another login provider.
+func given() (all []string) {
+	for _, name := range []string{"DATABASE_URL", "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"} {
+		if value := os.Getenv(name); value != "" {
+			all = append(all, name+"="+value)
+		}
+	}
+	return all
 }
 
 // ready waits until the site answers that it is, at most half a minute.
