@@ -5,6 +5,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -57,6 +58,9 @@ func beside(name string) string {
 }
 
 func run(ctx context.Context, o options) (err error) {
+	if os.Getenv("DATABASE_URL") != "" && !o.keep { // perhaps it was set for another program
+		return errors.New("DATABASE_URL is set, and its rows would outlive the keys and files of this demo. Give a folder for these with DATA=demo-data, or unset it")
+	}
 	ports, err := openPorts(ctx, o.port)
 	if err != nil {
 		return err
