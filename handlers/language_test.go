@@ -26,7 +26,7 @@ func (a asking) RoundTrip(r *http.Request) (*http.Response, error) {
 
 func germanBrowser(s *handlerstest.Site) *handlerstest.Browser {
 	b := s.Browser()
-	b.Client.Transport = asking{b.Client.Transport, "de-DE,de;q=0.9,en;q=0.5"}
+	b.Transport = asking{b.Transport, "de-DE,de;q=0.9,en;q=0.5"}
 	return b
 }
 

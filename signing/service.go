@@ -40,8 +40,8 @@ type Options struct {
 	Rand        io.Reader        // crypto/rand
 	Log         *slog.Logger     // slog.Default()
 
-	MaxBytes int64 // of one document: 1 GiB
-	Quota    Quota // of one person: 10 GiB and 1000 files
+	MaxBytes int64 // of one document: 1 GB
+	Quota    Quota // of one person: 10 GB and 1000 files
 	Reserve  int64 // bytes that stay free where blobs are kept: 2 GiB; negative for none
 	Limits   Limits
 
@@ -91,8 +91,8 @@ func NewService(o Options) *Service {
 	if o.Store == nil || o.Remote == nil || o.Credentials == nil || o.Blobs == nil {
 		panic("signing: Store, Remote, Credentials and Blobs are needed")
 	}
-	def(&o.MaxBytes, 1<<30)
-	def(&o.Quota.Bytes, 10<<30)
+	def(&o.MaxBytes, 1_000_000_000)
+	def(&o.Quota.Bytes, 10_000_000_000)
 	def(&o.Quota.Files, 1000)
 	def(&o.Reserve, 2<<30)
 	def(&o.Limits.Tries, 5)

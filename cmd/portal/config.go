@@ -65,9 +65,9 @@ type config struct {
 
 	Roots       string `group:"Signing and verifying" env:"TRUST_ROOTS" help:"PEM file of the root certificates that verifying trusts. Without it no signature is called valid, only undecided."`
 	NoTimestamp bool   `env:"NO_TIMESTAMP" envDefault:"false" help:"Release signatures without a timestamp. Only for a DTM without signatures/timestamp."`
-	MaxUpload   int64  `env:"MAX_UPLOAD" envDefault:"1073741824" unit:"bytes" help:"Largest document."`
-	MaxVerify   int64  `env:"MAX_VERIFY" envDefault:"104857600" unit:"bytes" help:"Largest file on the public page that verifies."`
-	QuotaBytes  int64  `env:"QUOTA_BYTES" envDefault:"10737418240" unit:"bytes" help:"What one person may keep here."`
+	MaxUpload   int64  `env:"MAX_UPLOAD" envDefault:"1000000000" unit:"bytes" help:"Largest document."`
+	MaxVerify   int64  `env:"MAX_VERIFY" envDefault:"100000000" unit:"bytes" help:"Largest file on the public page that verifies."`
+	QuotaBytes  int64  `env:"QUOTA_BYTES" envDefault:"10000000000" unit:"bytes" help:"What one person may keep here."`
 	QuotaFiles  int    `env:"QUOTA_FILES" envDefault:"1000" unit:"documents" help:"How many documents one person may keep here."`
 
 	SMTP     address `group:"Mail" env:"SMTP_URL" help:"Mail server; must be set, unless MAILBOX_URL is. smtp://user:password@host:587 demands STARTTLS, smtps://…:465 is TLS from the start. ?tls=opportunistic or ?tls=none only without a password."`

@@ -98,14 +98,13 @@ func (p reportPattern) match(text string) []any {
 	text = text[len(p.parts[0]):]
 	values := make([]any, 0, 2*len(p.names))
 	for i, name := range p.names {
-		next, end := p.parts[i+1], len(text)
-		switch {
-		case i == len(p.names)-1 && !strings.HasSuffix(text, next):
-			return nil
-		case i == len(p.names)-1:
+		next := p.parts[i+1]
+		end := strings.Index(text, next)
+		if i == len(p.names)-1 { // the last one reaches to the end
+			if !strings.HasSuffix(text, next) {
+				return nil
+			}
 			end = len(text) - len(next)
-		default:
-			end = strings.Index(text, next)
 		}
 		if end < 1 {
 			return nil
