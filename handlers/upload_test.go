@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -312,28 +311,11 @@ func TestALargeUploadNeedsLittleMemory(t *testing.T) {
 	const size = 256 << 20
 	for way, request := range ways {
 		large := pdftest.NewLarge(size)
-		runtime.GC()
-		var before, now runtime.MemStats
-		runtime.ReadMemStats(&before)
-		stop, most := make(chan struct{}), make(chan uint64)
-		go func() {
-			var peak uint64
-			for {
-				runtime.ReadMemStats(&now)
-				peak = max(peak, now.HeapInuse)
-				select {
-				case <-stop:
-					most <- peak
-					return
-				case <-time.After(20 * time.Millisecond):
-				}
-			}
-		}()
-		a, err := ada.Send(request(ada, "large.pdf", io.NewSectionReader(large, 0, large.Size()), large.Size()))
-		require.NoError(t, err)
-		require.Contains(t, []int{201, 303}, a.StatusCode, a.Body)
-		close(stop)
-		grown := int64(<-most) - int64(before.HeapInuse)
+		grown := heapGrown(func() {
+			a, err := ada.Send(request(ada, "large.pdf", io.NewSectionReader(large, 0, large.Size()), large.Size()))
+			require.NoError(t, err)
+			require.Contains(t, []int{201, 303}, a.StatusCode, a.Body)
+		})
 		t.Logf("%s: %d MB more heap for %d MB", way, grown>>20, large.Size()>>20)
 		require.Less(t, grown, int64(16<<20), way)
 	}
