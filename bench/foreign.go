@@ -40,12 +40,12 @@ func measureForeign(ctx context.Context, b *bench) error {
 				took *sample
 			}{{id, &there}, {"x" + id[1:], &missing}} {
 				begin := time.Now()
-				a, _, err := v.send(ctx, http.MethodGet, s.url+"/documents/"+side.id, nil, -1, "")
+				a, err := v.send(ctx, http.MethodGet, s.url+"/documents/"+side.id, nil, -1, "")
 				if err != nil {
 					return err
 				}
-				if a.StatusCode != http.StatusNotFound {
-					return fmt.Errorf("/documents/%s answered %d", side.id, a.StatusCode)
+				if a.status != http.StatusNotFound {
+					return fmt.Errorf("/documents/%s answered %d", side.id, a.status)
 				}
 				*side.took = append(*side.took, milliseconds(time.Since(begin)))
 			}

@@ -123,7 +123,7 @@ func (r *report) write(dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(dir, "results.json"), append(text, '\n'), 0o644); err != nil { //nolint:gosec // read by anybody
+	if err := os.WriteFile(filepath.Join(dir, "results.json"), append(text, '\n'), 0o644); err != nil {
 		return err
 	}
 	var b strings.Builder
@@ -137,7 +137,7 @@ func (r *report) write(dir string) error {
 		return err
 	}
 	b.WriteString("\n" + string(why))
-	return os.WriteFile(filepath.Join(dir, "results.md"), []byte(b.String()), 0o644) //nolint:gosec // read by anybody
+	return os.WriteFile(filepath.Join(dir, "results.md"), []byte(b.String()), 0o644)
 }
 
 // ratios divides pairwise: what was measured side by side is compared side by side.

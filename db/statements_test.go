@@ -22,6 +22,7 @@ func TestKeptStatementsDoNotGetInEachOthersWay(t *testing.T) {
 	var outer []string
 	rows, err := tx.Queryx(query, 0)
 	require.NoError(t, err)
+	defer rows.Close()
 	for rows.Next() {
 		var id string
 		require.NoError(t, rows.Scan(&id))
