@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"io"
-	"mime"
 	"net/http"
 
 	"github.com/a-h/templ"
@@ -191,31 +189,6 @@ func (a *App) refuseUpload(w http.ResponseWriter, r *http.Request, status int, n
 	}
 	view.Upload.Refused, view.Upload.Name = sentence, name
 	return a.page(w, r, status, templates.DocumentsPage(view))
-}
-
-var errNoFile = errors.New("the form has no file")
-
-// firstFile finds the file of an upload form without holding it: at most 20 parts are
-// looked at, and nothing is parsed ahead.
-func firstFile(r *http.Request) (name string, body io.Reader, err error) {
-	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "multipart/form-data" {
-		return "", nil, errNoFile
-	}
-	parts, err := r.MultipartReader()
-	if err != nil {
-		return "", nil, errNoFile
-	}
-	for range 20 {
-		part, err := parts.NextPart()
-		if err != nil {
-			return "", nil, errors.Join(errNoFile, err)
-		}
-		if part.FormName() == "file" && part.FileName() != "" {
-			return part.FileName(), part, nil
-		}
-	}
-	return "", nil, errNoFile
 }
 
 func (a *App) watchDocument(w http.ResponseWriter, r *http.Request) error {

@@ -99,7 +99,7 @@ func TestThePublicPageTakesAHundredMegabytesToTheByte(t *testing.T) {
 		// What stands in the form before the file counts too: nobody is read for ever.
 		junk := "--a-boundary-0123456789\r\nContent-Disposition: form-data; name=\"x\"\r\n\r\n" + strings.Repeat("x", 2<<20) + "\r\n"
 		if a, err := send(junk, "", declared); err == nil {
-			require.Equal(t, http.StatusRequestEntityTooLarge, a.StatusCode)
+			require.Equal(t, http.StatusUnprocessableEntity, a.StatusCode)
 		}
 	}
 	require.Zero(t, spooled(t))

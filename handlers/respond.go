@@ -2,6 +2,7 @@ package handlers
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"log/slog"
 	"math"
@@ -82,8 +83,16 @@ func (a *App) answer(handle func(http.ResponseWriter, *http.Request) error) http
 	})
 }
 
+// statusGone is for the log and the counts: nobody is there to read an answer, and nothing
+// went wrong here. Other servers write the same number.
+const statusGone = 499
+
 // fail logs the cause once and shows the sentence and the reference.
 func (a *App) fail(w http.ResponseWriter, r *http.Request, err error) {
+	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
+		w.WriteHeader(statusGone)
+		return
+	}
 	status, view := a.explain(w, r, err)
 	if status >= 500 {
 		a.log.ErrorContext(r.Context(), "request failed", slog.String("request", view.Reference), slog.Any("cause", err))
