@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, readdirSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { AnotherProvider, client } from "./provider.js";
+import type { AnotherProvider } from "./provider.js";
 
 /** How a demo is started: more arguments, and configuration for the portal. */
 export type Settings = { args?: string[]; env?: Record<string, string> };
@@ -20,7 +20,7 @@ export class World {
     readonly port: number,
     readonly data: string,
     private readonly settings: Settings,
-    private readonly another?: AnotherProvider,
+    readonly another?: AnotherProvider,
   ) {}
 
   get portal(): string {
@@ -44,8 +44,12 @@ export class World {
     const port = await freePort();
     const env: Record<string, string> = {};
     if (ground.database === "postgresql") env.DATABASE_URL = newDatabase();
-    const another = ground.login === "another" ? await AnotherProvider.start(port + 3, `http://localhost:${port}`) : undefined;
-    if (another) Object.assign(env, { OIDC_ISSUER: another.url, OIDC_CLIENT_ID: client.id, OIDC_CLIENT_SECRET: client.secret });
+    let another: AnotherProvider | undefined;
+    if (ground.login === "another") {
+      const { AnotherProvider, client } = await import("./provider.js"); // it has much to say as soon as it is loaded
+      another = await AnotherProvider.start(port + 3, `http://localhost:${port}`);
+      Object.assign(env, { OIDC_ISSUER: another.url, OIDC_CLIENT_ID: client.id, OIDC_CLIENT_SECRET: client.secret });
+    }
     const world = new World(port, mkdtempSync(join(tmpdir(), "countersign-e2e-")), { ...settings, env: { ...env, ...settings.env } }, another);
     await world.launch();
     return world;
