@@ -77,7 +77,7 @@ func TestABodyThatIsNotWhatWasSaidIsRefused(t *testing.T) {
 		"no last chunk":            {put + "Transfer-Encoding: chunked\r\n\r\n" + fmt.Sprintf("%x\r\n%s\r\n", len(pdf), pdf), []int{0, 400, 422}},
 		"two boundaries":           {put2(pdf, "boundary=a; boundary=b", "a"), []int{422}},
 		"a boundary never seen":    {put2(pdf, "boundary=b", "a"), []int{422}},
-		"a boundary of 20 KB":     {put2(pdf, "boundary="+strings.Repeat("b", 20<<10), "b"), []int{422}},
+		"a boundary of 20 KB":      {put2(pdf, "boundary="+strings.Repeat("b", 20<<10), "b"), []int{422}},
 		"a file around another":    {put2("--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"b.pdf\"\r\n\r\n"+pdf, "boundary=b", "b"), []int{422}},
 	} {
 		before := s.Snapshot()

@@ -161,21 +161,42 @@ func (f *File) decode(name Name, p *Dict, b []byte, limit int64) ([]byte, error)
 	return nil, fmt.Errorf("%w: filter %s", ErrUnsupported, name)
 }
 
+// inflateBlind is what is inflated without knowing how much there is.
+const inflateBlind = 1 << 20
+
+// inflate measures what is large before it makes room for it: a bomb costs time, and no memory.
 func (f *File) inflate(b []byte, limit int64) ([]byte, error) {
 	z, err := zlib.NewReader(bytes.NewReader(b))
 	if err != nil {
 		return nil, fmt.Errorf("%w: inflate: %v", ErrDamaged, err)
 	}
-	out, err := io.ReadAll(io.LimitReader(z, limit+1))
-	if f.inflated += int64(len(out)); int64(len(out)) > limit || f.inflated > maxInflateSum {
+	out, err := io.ReadAll(io.LimitReader(z, min(limit+1, inflateBlind)))
+	size := int64(len(out))
+	if err == nil && size == inflateBlind {
+		var more int64
+		more, err = io.Copy(io.Discard, io.LimitReader(z, limit+1-size))
+		size += more
+	}
+	if f.inflated += size; size > limit || f.inflated > maxInflateSum {
 		return nil, fmt.Errorf("%w: inflated size", ErrTooComplex)
 	}
 	// A wrong or missing checksum at the end is common and harmless.
-	harmless := len(out) > 0 && (errors.Is(err, zlib.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF))
+	harmless := size > 0 && (errors.Is(err, zlib.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF))
 	if err != nil && !harmless {
 		return nil, fmt.Errorf("%w: inflate: %v", ErrDamaged, err)
 	}
-	return out, nil
+	if size == int64(len(out)) {
+		return out, nil
+	}
+	again, err := zlib.NewReader(bytes.NewReader(b))
+	if err != nil {
+		return nil, fmt.Errorf("%w: inflate: %v", ErrDamaged, err)
+	}
+	whole := make([]byte, size)
+	if _, err := io.ReadFull(again, whole); err != nil {
+		return nil, fmt.Errorf("%w: inflate: %v", ErrDamaged, err)
+	}
+	return whole, nil
 }
 
 // unpredict undoes the PNG predictors (ISO 32000-2, 7.4.4.4).
@@ -198,7 +219,7 @@ func (f *File) unpredict(p *Dict, b []byte) ([]byte, error) {
 		return nil, fmt.Errorf("%w: bad predictor", ErrDamaged)
 	}
 	row, bpp := int((cols*colors*bits+7)/8), int(max(1, colors*bits/8))
-	out := make([]byte, 0, len(b))
+	out := b[:0] // in its place: each row becomes one byte shorter
 	prev := make([]byte, row)
 	for len(b) > 1 {
 		kind, cur := b[0], b[1:min(len(b), row+1)]
