@@ -84,7 +84,7 @@ func (f *FolderBucket) makeFolders(id string) error {
 	return nil
 }
 
-// realFolder refuses a link in the place of a folder.
+// realFolder refuses a link in the place of a folder, and one that others may write.
 func (f *FolderBucket) realFolder(p string) error {
 	info, err := f.root.Lstat(p)
 	if err != nil {
@@ -92,6 +92,9 @@ func (f *FolderBucket) realFolder(p string) error {
 	}
 	if !info.IsDir() {
 		return fmt.Errorf("%s is not a folder: %w", p, ErrCorrupt)
+	}
+	if info.Mode().Perm()&0o022 != 0 {
+		return fmt.Errorf("folder %s is open to others, mode %s: %w", p, info.Mode(), ErrCorrupt)
 	}
 	return nil
 }

@@ -369,6 +369,76 @@ func TestLinksAndOpenFilesAreRefused(t *testing.T) {
 	refused("folder is a link")
 }
 
+func TestAFolderThatOthersMayWriteIsClosedOrRefused(t *testing.T) {
+	s, dir := newStore(t)
+	key := newKey(t, s, "d1")
+	id := write(t, s, "d1", key, []byte("x"))
+	below := filepath.Dir(fileOf(t, dir, id))
+
+	for _, mode := range []os.FileMode{0o777, 0o770, 0o755, 0o702} {
+		require.NoError(t, os.Chmod(dir, mode))
+		f, err := blob.Folder(dir)
+		require.NoError(t, err)
+		require.NoError(t, f.Close())
+		info, err := os.Stat(dir)
+		require.NoError(t, err)
+		require.Equal(t, os.FileMode(0o700), info.Mode().Perm(), "closed at the start")
+	}
+	for _, folder := range []string{below, filepath.Dir(below)} {
+		require.NoError(t, os.Chmod(folder, 0o777))
+		_, err := read(s, "d1", key, id)
+		require.ErrorIs(t, err, blob.ErrCorrupt, "whoever may write the folder may put another file into it")
+		require.NoError(t, os.Chmod(folder, 0o700))
+	}
+	plain, err := read(s, "d1", key, id)
+	require.NoError(t, err)
+	require.Equal(t, []byte("x"), plain)
+}
+
+func TestAForeignFileNamedLikeOursIsNotTaken(t *testing.T) {
+	s, dir := newStore(t)
+	key := newKey(t, s, "d1")
+	id, other := write(t, s, "d1", key, []byte("mine")), write(t, s, "d1", key, []byte("other"))
+	path := fileOf(t, dir, id)
+	mine, err := os.ReadFile(path)
+	require.NoError(t, err)
+	theirs, err := os.ReadFile(fileOf(t, dir, other))
+	require.NoError(t, err)
+	for why, content := range map[string][]byte{"nothing": nil, "a PDF": []byte("%PDF-1.7"), "our own of another name": theirs, "the beginning": mine[:len(mine)-1], "more": append(bytes.Clone(mine), 0)} {
+		require.NoError(t, os.WriteFile(path, content, 0o600))
+		_, err := read(s, "d1", key, id)
+		require.ErrorIs(t, err, blob.ErrCorrupt, why)
+	}
+	require.NoError(t, os.Remove(path))
+	require.NoError(t, os.Mkdir(path, 0o700))
+	_, err = read(s, "d1", key, id)
+	require.ErrorIs(t, err, blob.ErrCorrupt, "a folder")
+
+	// A draft is never begun over what lies there already.
+	f, err := blob.Folder(dir)
+	require.NoError(t, err)
+	defer f.Close()
+	name := strings.Repeat("ab", len(id)/2)
+	d, err := f.Create(context.Background(), name)
+	require.NoError(t, err)
+	_, err = f.Create(context.Background(), name)
+	require.Error(t, err, "the same id twice")
+	require.NoError(t, d.Abort())
+	temp := filepath.Join(dir, name[:2], name[2:4], ".draft-"+name)
+	for _, put := range []func() error{
+		func() error { return os.WriteFile(temp, []byte("x"), 0o666) },
+		func() error { return os.Symlink("/dev/null", temp) },
+		func() error { return os.Symlink(filepath.Join(dir, "elsewhere"), temp) },
+	} {
+		require.NoError(t, put())
+		_, err = f.Create(context.Background(), name)
+		require.Error(t, err)
+		require.NoError(t, os.Remove(temp))
+	}
+	_, err = os.Stat(filepath.Join(dir, "elsewhere"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
+
 func TestFreeSpaceIsTold(t *testing.T) {
 	s, _ := newStore(t)
 	free, err := s.Free(context.Background())
