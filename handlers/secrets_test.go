@@ -6,9 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
 	"io"
 	"io/fs"
 	"net/http"
@@ -255,32 +252,4 @@ func addDatabase(t *testing.T, s *handlerstest.Site, places map[string][]byte) {
 func newTownTapped(t *testing.T, tap *wire) *town {
 	t.Helper()
 	return newTown(t, handlerstest.Options{Wrap: tap.near, Far: tap.far})
-}
-
-// A form that Go parses ahead is held in memory and in files of its own.
-func TestNoFormIsParsedAhead(t *testing.T) {
-	forbidden := map[string]bool{"ParseMultipartForm": true, "FormFile": true, "FormValue": true, "PostFormValue": true, "ReadForm": true}
-	read := 0
-	require.NoError(t, filepath.WalkDir("..", func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if name := d.Name(); d.IsDir() && (name == "node_modules" || name == "dtmsim" || name == "idpsim" || len(name) > 2 && name[0] == '.') {
-			return filepath.SkipDir
-		}
-		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		file, err := parser.ParseFile(token.NewFileSet(), path, nil, parser.SkipObjectResolution)
-		require.NoError(t, err)
-		read++
-		ast.Inspect(file, func(n ast.Node) bool {
-			if s, ok := n.(*ast.SelectorExpr); ok && forbidden[s.Sel.Name] {
-				t.Errorf("%s calls %s", path, s.Sel.Name)
-			}
-			return true
-		})
-		return nil
-	}))
-	require.Greater(t, read, 100)
 }
