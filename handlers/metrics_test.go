@@ -138,6 +138,7 @@ func TestARequestThatPanicsIsCountedAndLogged(t *testing.T) {
 	require.Zero(t, g.open)
 	require.Contains(t, s.Log.String(), `"route":"/readyz","path":"/readyz","status":500`)
 	require.Contains(t, s.Log.String(), "handlers_test.ill.Problems", "the log has the stack of the panic")
+	require.NotContains(t, s.Log.String(), "canary of a panic", "and not what it panicked with")
 }
 
 func TestAnOpenStreamIsInFlightAndNotTimed(t *testing.T) {

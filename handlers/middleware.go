@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -60,11 +61,20 @@ func (a *App) recover(next http.Handler) http.Handler {
 			if v == http.ErrAbortHandler { //nolint:errorlint // a sentinel that is panicked with, not wrapped
 				panic(v)
 			}
-			a.log.Error("panic", slog.Any("value", v), slog.String("stack", string(debug.Stack())))
+			// What it panicked with may hold anything of the request; the stack says where.
+			a.log.Error("panic", slog.String("cause", kindOf(v)), slog.String("stack", string(debug.Stack())))
 			http.Error(w, "Something went wrong here. Nothing more was done.", http.StatusInternalServerError)
 		}()
 		next.ServeHTTP(w, r)
 	})
+}
+
+// kindOf is the type of what was panicked with, and what the runtime itself says.
+func kindOf(v any) string {
+	if e, ok := v.(runtime.Error); ok {
+		return e.Error()
+	}
+	return fmt.Sprintf("%T", v)
 }
 
 // statusWriter remembers what was answered.

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -224,7 +226,7 @@ func TestAFailedJobIsTriedAgainAndLoggedWithoutItsArguments(t *testing.T) {
 		var once sync.Once
 		w := &world{finish: func(_ context.Context, id signing.SignatureID) (err error) {
 			if id == "panics-4711" {
-				panic("broken")
+				panic("broken with canary-of-a-panic")
 			}
 			once.Do(func() { err = errors.New("disk is full") })
 			return err
@@ -239,6 +241,15 @@ func TestAFailedJobIsTriedAgainAndLoggedWithoutItsArguments(t *testing.T) {
 		eventually(t, func() bool { return bytes.Contains([]byte(log.String()), []byte("job panicked")) }, "told")
 		require.Contains(t, log.String(), "disk is full")
 		require.NotContains(t, log.String(), "4711")
+		require.Contains(t, log.String(), "panic", "and where")
+		require.Contains(t, log.String(), "jobs_test.go")
+		require.NotContains(t, log.String(), "canary-of-a-panic", "what it panicked with may hold anything")
+		kept := ""
+		eventually(t, func() bool {
+			kept = jobRows(t, d)
+			return strings.Contains(kept, "panic: string")
+		}, "nor does its row")
+		require.NotContains(t, kept, "canary-of-a-panic")
 	})
 }
 
@@ -316,4 +327,25 @@ func (s *safeBuffer) String() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.b.String()
+}
+
+// jobRows is everything that the rows of the jobs hold.
+func jobRows(t *testing.T, d *db.DB) string {
+	t.Helper()
+	rows, err := d.Read.Queryx("SELECT * FROM river_job")
+	require.NoError(t, err)
+	defer rows.Close()
+	kept := ""
+	for rows.Next() {
+		row := map[string]any{}
+		require.NoError(t, rows.MapScan(row))
+		for _, v := range row {
+			if raw, ok := v.([]byte); ok {
+				v = string(raw)
+			}
+			kept += fmt.Sprint(v)
+		}
+	}
+	require.NoError(t, rows.Err())
+	return kept
 }

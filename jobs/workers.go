@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"runtime"
+	"runtime/debug"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -206,12 +208,18 @@ func hearing(database Database) (riverdriver.Driver[*sql.Tx], *pgxpool.Pool, err
 
 // observed tells how every run ended, and ends those that missed.
 func observed(observe func(string, Outcome, time.Duration)) river.WorkerMiddlewareFunc {
-	return func(ctx context.Context, job *rivertype.JobRow, run func(context.Context) error) error {
+	return func(ctx context.Context, job *rivertype.JobRow, run func(context.Context) error) (err error) {
 		begin, outcome := time.Now(), Panicked
 		if observe != nil {
 			defer func() { observe(job.Kind, outcome, time.Since(begin)) }()
 		}
-		err := run(ctx)
+		// A panic that River sees is kept in the job's row with its value.
+		defer func() {
+			if v := recover(); v != nil {
+				err = panicked{kind: kindOf(v), stack: string(debug.Stack())}
+			}
+		}()
+		err = run(ctx)
 		if outcome = Done; err != nil {
 			outcome = Failed
 		}
@@ -220,6 +228,20 @@ func observed(observe func(string, Outcome, time.Duration)) river.WorkerMiddlewa
 		}
 		return err
 	}
+}
+
+// panicked is a run that panicked. What it panicked with may hold anything, so it is left
+// out; the stack says where.
+type panicked struct{ kind, stack string }
+
+func (p panicked) Error() string { return "panic: " + p.kind }
+
+// kindOf is the type of what was panicked with, and what the runtime itself says.
+func kindOf(v any) string {
+	if e, ok := v.(runtime.Error); ok {
+		return e.Error()
+	}
+	return fmt.Sprintf("%T", v)
 }
 
 func orElse(d, otherwise time.Duration) time.Duration {
@@ -265,12 +287,18 @@ func (w *Workers) Stop(ctx context.Context) error {
 type failures struct{ log *slog.Logger }
 
 func (f failures) HandleError(ctx context.Context, job *rivertype.JobRow, err error) *river.ErrorHandlerResult {
+	var p panicked
+	if errors.As(err, &p) {
+		f.log.ErrorContext(ctx, "job panicked", "kind", job.Kind, "job", job.ID, "cause", p.kind, "stack", p.stack)
+		return nil
+	}
 	f.log.WarnContext(ctx, "job failed", "kind", job.Kind, "job", job.ID, "attempt", job.Attempt, "cause", err)
 	return nil
 }
 
+// HandlePanic is for panics outside of a run; observed catches the others.
 func (f failures) HandlePanic(ctx context.Context, job *rivertype.JobRow, value any, trace string) *river.ErrorHandlerResult {
-	f.log.ErrorContext(ctx, "job panicked", "kind", job.Kind, "job", job.ID, "value", value, "stack", trace)
+	f.log.ErrorContext(ctx, "job panicked", "kind", job.Kind, "job", job.ID, "cause", kindOf(value), "stack", trace)
 	return nil
 }
 

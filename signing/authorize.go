@@ -147,7 +147,7 @@ func (at *authorizing) approve(ctx context.Context, f Factors) (sad dtmclient.SA
 func safely(f func() error) (err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("panic: %v", r)
+			err = fmt.Errorf("panic: %T", r)
 		}
 	}()
 	return f()
