@@ -17,6 +17,13 @@ test("whoever goes back at the provider is told that nothing happened, and can t
   await expect(page.getByText("Ada Example").first()).toBeVisible();
 });
 
+test("a key that came after the portal had read the others signs people in too", async ({ world, person }) => {
+  await person("Dora");
+  world.another!.rotate();
+  const ada = await person("Ada");
+  await expect(ada.getByText("Ada Example").first()).toBeVisible();
+});
+
 test("names, address and roles that only the userinfo endpoint tells are enough for the whole way to a signed file", async ({ world, person, visitor }) => {
   const [ada, cleo, outside] = [await person("Ada"), await person("Cleo"), await visitor()];
   await credential(world, ada, cleo, outside, "Ada", "Advanced natural person");

@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from "node:crypto";
 import { once } from "node:events";
-import type { Server } from "node:http";
+import { type RequestListener, type Server, createServer } from "node:http";
 import Provider, { type Configuration, type KoaContextWithOIDC } from "oidc-provider";
 
 /** The people of the demo, as another make of provider knows them. */
@@ -26,22 +26,39 @@ export const client = { id: "another-client", secret: "a-secret-of-forty-two-cha
  * roles and names at its userinfo endpoint only, answers with `iss` (RFC 9207), wants PKCE, asks before it signs out, and tells the portal by back channel.
  */
 export class AnotherProvider {
+  private readonly keys = [newKey("first")];
+  private readonly server: Server;
+  private answer!: RequestListener;
+
   private constructor(
     readonly url: string,
-    private readonly server: Server,
-  ) {}
+    private readonly portal: string,
+  ) {
+    this.open();
+    this.server = createServer((request, response) => this.answer(request, response));
+  }
 
   static async start(port: number, portal: string): Promise<AnotherProvider> {
-    const url = `http://localhost:${port}`;
-    const provider = new Provider(url, configuration(portal));
+    const another = new AnotherProvider(`http://localhost:${port}`, portal);
+    another.server.listen(port, "127.0.0.1");
+    await once(another.server, "listening");
+    return another;
+  }
+
+  /** From now on tokens are signed with a new key; the old one stays published. */
+  rotate(): void {
+    this.keys.unshift(newKey(`another-${this.keys.length}`));
+    this.open();
+  }
+
+  private open(): void {
+    const provider = new Provider(this.url, configuration(this.portal, this.keys));
     provider.use(async (ctx, next) => {
       if (!ctx.path.startsWith("/interaction/")) return next();
       await interact(provider, ctx as KoaContextWithOIDC);
     });
     provider.on("backchannel.error", (_ctx, error, told) => console.error(`${told.clientId} was not told of a sign-out: ${error.message} ${String(error.cause)}`));
-    const server = provider.listen(port, "127.0.0.1");
-    await once(server, "listening");
-    return new AnotherProvider(url, server);
+    this.answer = provider.callback();
   }
 
   async stop(): Promise<void> {
@@ -64,8 +81,9 @@ async function interact(provider: Provider, ctx: KoaContextWithOIDC): Promise<vo
   ctx.body = page(Object.keys(people).map((n) => button(n, `Sign in as ${n}`)).join("") + button("nobody", "Go back"));
 }
 
-function configuration(portal: string): Configuration {
-  const key = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "jwk" });
+const newKey = (kid: string) => ({ ...generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey.export({ format: "jwk" }), kid, use: "sig", alg: "RS256" });
+
+function configuration(portal: string, keys: ReturnType<typeof newKey>[]): Configuration {
   return {
     clients: [
       {
@@ -77,7 +95,8 @@ function configuration(portal: string): Configuration {
         backchannel_logout_session_required: true,
       },
     ],
-    jwks: { keys: [{ ...key, kid: "first", use: "sig", alg: "RS256" } as never] },
+    jwks: { keys: keys as never },
+    ttl: { Interaction: 600, Grant: 3600, Session: 3600, AccessToken: 600, IdToken: 600 },
     cookies: { keys: ["a key for the cookies of one test"] },
     claims: { openid: ["sub"], profile: ["name", "given_name", "family_name", "roles"], email: ["email"], phone: ["phone_number"] },
     // By itself it does not call a portal on this very machine.
