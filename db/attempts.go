@@ -2,7 +2,10 @@ package db
 
 import (
 	"context"
+	"database/sql"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jmoiron/sqlx"
 
@@ -28,12 +31,23 @@ func (d *DB) addAttempts(ctx context.Context, tx *sqlx.Tx, attempts []signing.At
 	return nil
 }
 
+const lastAttempt = "SELECT COALESCE(MAX(at), 0) FROM attempts WHERE action = ? AND subject = ? AND at >= ?"
+
 const countAttempts = "SELECT COUNT(*) FROM attempts WHERE action = ? AND subject = ? AND at >= ?"
 
 // checkLimits answers signing.ErrLimited when one of the limits is reached.
 func checkLimits(ctx context.Context, tx *sqlx.Tx, limits []signing.Limit) error {
 	for _, l := range limits {
 		var made, off int
+		if l.After != "" {
+			var last int64
+			if err := tx.GetContext(ctx, &last, tx.Rebind(lastAttempt), l.After, l.Subject, ms(l.Since)); err != nil {
+				return fmt.Errorf("find the last attempt: %w", err)
+			}
+			if last > 0 {
+				l.Since = time.UnixMilli(last + 1)
+			}
+		}
 		if err := tx.GetContext(ctx, &made, tx.Rebind(countAttempts), l.Action, l.Subject, ms(l.Since)); err != nil {
 			return fmt.Errorf("count attempts: %w", err)
 		}
@@ -47,4 +61,25 @@ func checkLimits(ctx context.Context, tx *sqlx.Tx, limits []signing.Limit) error
 		}
 	}
 	return nil
+}
+
+const forgetAtOnce = 5000
+
+// ForgetAttempts deletes what was counted before the time: the oldest first, so that a
+// sweep after a long while does not hold up everybody who writes.
+func (s signingStore) ForgetAttempts(ctx context.Context, before time.Time) (int, error) {
+	upTo := ms(before)
+	var at int64
+	err := s.Read.GetContext(ctx, &at, s.Read.Rebind("SELECT at FROM attempts WHERE at < ? ORDER BY at LIMIT 1 OFFSET ?"), upTo, forgetAtOnce)
+	if err == nil {
+		upTo = at + 1
+	} else if !errors.Is(err, sql.ErrNoRows) {
+		return 0, fmt.Errorf("find old attempts: %w", err)
+	}
+	done, err := s.Write.ExecContext(ctx, s.Write.Rebind("DELETE FROM attempts WHERE at < ?"), upTo)
+	if err != nil {
+		return 0, fmt.Errorf("forget attempts: %w", err)
+	}
+	n, err := done.RowsAffected()
+	return int(n), err
 }

@@ -127,9 +127,11 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 	add("signatures with a credential", func(ctx context.Context) error { _, _, err := s.CountWith(ctx, "c10"); return err })
 	add("overdue", func(ctx context.Context) error { _, err := s.Overdue(ctx, time.UnixMilli(9000), 20); return err })
 	add("limits and quota", func(ctx context.Context) error {
-		return s.Apply(ctx, signing.Change{Limits: []signing.Limit{{Action: "otp.try", Subject: "p7", Except: "otp.back", Max: 1000}},
+		return s.Apply(ctx, signing.Change{Limits: []signing.Limit{{Action: "otp.try", Subject: "p7", Except: "otp.back", Max: 1000},
+			{Action: "otp.try", Subject: "p8", Except: "otp.back", After: "otp.right", Max: 1000}},
 			Quota: &signing.QuotaCheck{Owner: heavy, Bytes: 1 << 60, Files: 1 << 30}})
 	})
+	add("old attempts", func(ctx context.Context) error { _, err := s.ForgetAttempts(ctx, time.UnixMilli(50)); return err })
 	add("kept bytes", func(ctx context.Context) error { _, err := d.KeepsBlob(ctx, "b5"); return err })
 	for name, f := range map[string]audit.Filter{
 		"": {}, " next": {After: "9000_e9000"}, " of an owner": {Owner: heavy}, " of a light owner": {Owner: "p7", After: "9000_e9000"},

@@ -202,3 +202,64 @@ func anys[T any](in []T) (out []any) {
 	}
 	return out
 }
+
+func TestALimitIsCountedFromTheLastRightOne(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		now := time.UnixMilli(1_700_000_000_000)
+		s := d.Signing()
+		count := func(action string, at time.Duration) {
+			t.Helper()
+			require.NoError(t, s.Apply(t.Context(), signing.Change{Attempts: []signing.Attempt{{Action: action, Subject: "c", At: now.Add(at)}}}))
+		}
+		reached := func(most int) bool {
+			t.Helper()
+			err := s.Apply(t.Context(), signing.Change{Limits: []signing.Limit{{Action: "otp.try", Except: "otp.back", After: "otp.right", Subject: "c", Since: now, Max: most}}})
+			if err != nil {
+				require.ErrorIs(t, err, signing.ErrLimited)
+			}
+			return err != nil
+		}
+		for i := range 3 {
+			count("otp.try", time.Duration(i)*time.Minute)
+		}
+		require.True(t, reached(3))
+		require.False(t, reached(4))
+		count("otp.try", 4*time.Minute) // the right one: taken off, and what was before is forgotten
+		count("otp.back", 5*time.Minute)
+		count("otp.right", 5*time.Minute)
+		require.False(t, reached(1))
+		count("otp.try", 6*time.Minute)
+		require.True(t, reached(1))
+		require.False(t, reached(2))
+	})
+}
+
+func TestOldAttemptsAreForgottenOldestFirstAndNoOthers(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		now := time.UnixMilli(1_700_000_000_000)
+		s := d.Signing()
+		var all []signing.Attempt
+		for i := range 5200 {
+			all = append(all, signing.Attempt{Action: "otp.try", Subject: "c", At: now.Add(-time.Duration(i+1) * time.Second)})
+		}
+		all = append(all, signing.Attempt{Action: "otp.try", Subject: "c", At: now}, signing.Attempt{Action: "otp.send", Subject: "c", At: now.Add(time.Hour)})
+		require.NoError(t, s.Apply(t.Context(), signing.Change{Attempts: all}))
+		left := func() (n int) {
+			require.NoError(t, d.Read.Get(&n, "SELECT count(*) FROM attempts"))
+			return n
+		}
+		n, err := s.ForgetAttempts(t.Context(), now)
+		require.NoError(t, err)
+		require.Equal(t, 5001, n)
+		var oldest int64
+		require.NoError(t, d.Read.Get(&oldest, "SELECT min(at) FROM attempts"))
+		require.Equal(t, now.Add(-199*time.Second).UnixMilli(), oldest)
+		n, err = s.ForgetAttempts(t.Context(), now)
+		require.NoError(t, err)
+		require.Equal(t, 199, n)
+		require.Equal(t, 2, left())
+		n, err = s.ForgetAttempts(t.Context(), now)
+		require.NoError(t, err)
+		require.Zero(t, n)
+	})
+}

@@ -92,13 +92,16 @@ func (at *authorizing) claim(ctx context.Context) error {
 	c.Reason = ""
 	t.ceremony(&c, CeremonyAuthorizing, t.now.Add(s.AuthorizeWait+spare), "ceremony.authorize")
 	t.Attempts = []Attempt{{Action: "otp.try", Subject: c.Credential, At: t.now}}
-	t.Limits = []Limit{{Action: "otp.try", Except: "otp.back", Subject: c.Credential, Since: t.now.Add(-time.Hour), Max: s.Limits.TriesPerHour}}
+	t.Limits = []Limit{{Action: "otp.try", Except: "otp.back", Subject: c.Credential, Since: t.now.Add(-time.Hour), Max: s.Limits.TriesPerHour}, s.inRow(c.Credential, t.now)}
 	err := s.apply(ctx, t)
 	switch {
 	case err == nil:
 		at.c = c
 		return nil
 	case errors.Is(err, ErrLimited):
+		if f := s.rests(ctx, c.Credential, t.now, err); f != nil {
+			return f
+		}
 		f := fail(codeTriesHour, err)
 		f.RetryAfter = 10 * time.Minute
 		return f
@@ -242,6 +245,22 @@ func (at *authorizing) back(ctx context.Context, err error) error {
 		return ofStore(aerr)
 	}
 	return why
+}
+
+// inRow is the limit of wrong tries without a right one between, however many ceremonies
+// and sessions they are spread over.
+func (s *Service) inRow(credential string, now time.Time) Limit {
+	return Limit{Action: "otp.try", Except: "otp.back", After: "otp.right", Subject: credential, Since: now.Add(-rest), Max: s.Limits.TriesInRow}
+}
+
+// rests tells whether it was that limit which refused a change.
+func (s *Service) rests(ctx context.Context, credential string, now time.Time, cause error) error {
+	if err := s.Store.Apply(ctx, Change{Limits: []Limit{s.inRow(credential, now)}}); !errors.Is(err, ErrLimited) {
+		return nil
+	}
+	f := fail(codeTriesRow, cause)
+	f.RetryAfter = time.Hour
+	return f
 }
 
 func (at *authorizing) takenOff(now time.Time) Attempt {

@@ -61,6 +61,63 @@ func TestWrongCodesAreLimited(t *testing.T) {
 	require.Contains(t, w.actions("ceremony"), "ceremony.send_back")
 }
 
+// Twenty wrong ones without a right one between make a credential rest for a day, over
+// ceremonies and hours. Here it is eighteen: the simulator locks at every fifth by itself.
+func TestManyWrongCodesInARowRestACredential(t *testing.T) {
+	w := newWorld(t, "cp-basic", func(o *signing.Options) { o.Limits.SendEvery, o.Limits.SendsPerHour = time.Millisecond, 100 })
+	require.Equal(t, 20, w.Limits.TriesInRow)
+	w.Limits.TriesInRow = 18
+	ceremonies := 0
+	wrongs := func(n int) {
+		t.Helper()
+		for n > 0 {
+			w.clock.pass(61 * time.Minute) // no other limit is reached
+			ceremonies++
+			c := w.begun(w.submitted(fmt.Sprint("Guess ", ceremonies)))
+			for open := true; open && n > 0; n-- {
+				_, err := w.Authorize(ctx, w.ada, c.ID, signing.Factors{OTP: wrong(w.factors().OTP)})
+				got := code(t, err)
+				require.Contains(t, []string{"otp_wrong", "otp_locked", "too_many_tries"}, got)
+				open = got == "otp_wrong"
+			}
+		}
+	}
+	wrongs(14)
+	w.clock.pass(61 * time.Minute)
+	c := w.begun(w.submitted("Right"))
+	_, err := w.Authorize(ctx, w.ada, c.ID, w.factors())
+	require.NoError(t, err, "a right one between")
+	wrongs(17)
+	w.clock.pass(61 * time.Minute)
+	c = w.begun(w.submitted("The last one"))
+	_, err = w.Authorize(ctx, w.ada, c.ID, signing.Factors{OTP: wrong(w.factors().OTP)})
+	require.Equal(t, "otp_wrong", code(t, err))
+	upstream, sent := w.calls("credentials/authorize"), w.calls("credentials/sendOTP")
+	for range 3 {
+		_, err = w.Authorize(ctx, w.ada, c.ID, w.factors())
+		require.Equal(t, "tries_row", code(t, err), "also the right one")
+		_, err = w.SendCode(ctx, w.ada, c.ID)
+		require.Equal(t, "tries_row", code(t, err), "and no code is sent")
+		e := new(signing.Error)
+		require.ErrorAs(t, err, &e)
+		require.Equal(t, time.Hour, e.RetryAfter)
+		require.Contains(t, e.Who, "suspend")
+	}
+	require.Equal(t, upstream, w.calls("credentials/authorize"))
+	require.Equal(t, sent, w.calls("credentials/sendOTP"))
+
+	n, err := w.Sweep(ctx)
+	require.NoError(t, err)
+	require.Zero(t, n, "what still counts is kept")
+	w.clock.pass(24 * time.Hour)
+	n, err = w.Sweep(ctx)
+	require.NoError(t, err)
+	require.Positive(t, n)
+	c = w.begun(w.submitted("A day later"))
+	_, err = w.Authorize(ctx, w.ada, c.ID, w.factors())
+	require.NoError(t, err)
+}
+
 func TestParallelGuessesDoNotGetMoreTries(t *testing.T) {
 	w := newWorld(t, "cp-basic")
 	c := w.begun(w.submitted("Parallel guesses"))

@@ -74,6 +74,7 @@ type Quota struct {
 type Limits struct {
 	Tries          int           // codes or PINs in one ceremony: 5
 	TriesPerHour   int           // wrong ones for one credential: 10
+	TriesInRow     int           // wrong ones for one credential within a day without a right one between: 20
 	SendEvery      time.Duration // between two codes for one credential: 30 s
 	SendsPerHour   int           // codes for one credential: 5
 	CodeLife       time.Duration // how long we take a code that was sent: 5 min
@@ -97,6 +98,7 @@ func NewService(o Options) *Service {
 	def(&o.Reserve, 2<<30)
 	def(&o.Limits.Tries, 5)
 	def(&o.Limits.TriesPerHour, 10)
+	def(&o.Limits.TriesInRow, 20)
 	def(&o.Limits.SendEvery, 30*time.Second)
 	def(&o.Limits.SendsPerHour, 5)
 	def(&o.Limits.CodeLife, 5*time.Minute)
@@ -151,6 +153,7 @@ const (
 	finishWait  = 2 * time.Minute // of one try at finishing; the job's time-out is longer
 	sadLife     = 5 * time.Minute // a SAD is dead after this, whatever it says itself
 	spare       = 30 * time.Second
+	rest        = 24 * time.Hour // how long wrong codes in a row are held against a credential
 )
 
 func (s *Service) newID() (string, error) {

@@ -66,7 +66,7 @@ func (at *authorizing) intend(ctx context.Context) error {
 	t := s.step(at.a)
 	end := t.now.Add(credentialWait + s.SignWait + 2*spare)
 	// The try was right, so it is taken off the count of wrong ones.
-	t.Attempts = []Attempt{at.takenOff(t.now)}
+	t.Attempts = []Attempt{at.takenOff(t.now), {Action: "otp.right", Subject: at.c.Credential, At: t.now}}
 	t.ceremony(&at.c, CeremonyAuthorized, end, "ceremony.authorized").Facts = map[string]string{"credential": at.c.Credential}
 	for i := range at.signatures {
 		g := &at.signatures[i]

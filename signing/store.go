@@ -65,16 +65,18 @@ type DueJob struct {
 
 // Attempt is something that is counted: a code entered or sent.
 type Attempt struct {
-	Action  string // "otp.try", "otp.back", "otp.send", "document.submit", "ceremony.begin"
+	Action  string // "otp.try", "otp.back", "otp.right", "otp.send", "document.submit", "ceremony.begin"
 	Subject string // credential id, or the person's
 	At      time.Time
 }
 
 // Limit refuses a change with ErrLimited when Max attempts or more were made at or after Since.
-// Attempts of the action Except are taken off the count: a try that turned out right.
+// Attempts of the action Except are taken off the count: a try that turned out right. Those
+// up to the newest attempt of the action After do not count at all.
 type Limit struct {
 	Action, Subject string
 	Except          string // empty: nothing is taken off
+	After           string // empty: only Since says from when
 	Since           time.Time
 	Max             int
 }
@@ -121,6 +123,9 @@ type Store interface {
 	// CountWith counts signatures made with a credential: those on the way and those
 	// released, each at most 1000.
 	CountWith(ctx context.Context, credential string) (open, released int, err error)
+	// ForgetAttempts deletes what was counted before the time, some thousands at most, and
+	// answers how many.
+	ForgetAttempts(ctx context.Context, before time.Time) (int, error)
 	// Overdue lists open rows past their deadline, oldest first, at most n of each.
 	Overdue(ctx context.Context, now time.Time, n int) (Overdue, error)
 }

@@ -46,6 +46,15 @@ func (s *Service) LookAgain(ctx context.Context) (int, error) {
 	return moved, errors.Join(errs...)
 }
 
+// Sweep forgets what was counted longer ago than any limit looks, and answers how much.
+func (s *Service) Sweep(ctx context.Context) (int, error) {
+	n, err := s.Store.ForgetAttempts(ctx, s.now().Add(-rest-time.Hour)) // clocks of replicas differ a little
+	if err != nil {
+		return n, fmt.Errorf("forget what was counted: %w", err)
+	}
+	return n, nil
+}
+
 // endDocument forgets an upload that stopped, and looks once more at a document that was
 // never looked at to the end.
 func (s *Service) endDocument(ctx context.Context, d Document) error {

@@ -192,7 +192,7 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 	post := mail.NewDelivery(store.Outbox(), sender, log)
 	workers, err := jobs.New(jobs.Config{
 		DB: store, Log: log, Signing: documents, Identity: checks, LookEvery: c.LookEvery, Observe: meters.run,
-		Mail: post, Tree: &audit.Tree{Store: store.AuditTree()}, Sweep: sweeper{login, post, bytes, store},
+		Mail: post, Tree: &audit.Tree{Store: store.AuditTree()}, Sweep: sweeper{login, post, documents, bytes, store},
 	})
 	if err != nil {
 		return nil, nil, err
