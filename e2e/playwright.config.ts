@@ -14,9 +14,9 @@ export default defineConfig<object, Ground>({
   reporter: [["list"]],
   projects: [
     { name: "sqlite", testIgnore: /another\.spec\.ts/ },
-    // Every journey that signs in, writes or lists. How made-up pages look and what the policy
-    // stops does not depend on where rows are.
-    { name: "postgresql", use: { database: "postgresql" }, testIgnore: /(look|policy|another)\.spec\.ts/, grepInvert: /every page in every state/ },
+    // Every journey that signs in, writes or lists. How the made-up pages of the gallery look
+    // does not depend on where rows are.
+    { name: "postgresql", use: { database: "postgresql" }, testIgnore: /(look|another)\.spec\.ts/, grepInvert: /every page in every state/ },
     // A provider of another make: what is about signing in, and one whole way to a signed file.
     { name: "another provider", use: { login: "another" }, testMatch: /(login|another)\.spec\.ts/ },
   ],
