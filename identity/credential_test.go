@@ -138,6 +138,49 @@ func TestSuspendingResumingAndRevoking(t *testing.T) {
 	require.Equal(t, 1, r.mails("credential.ready:"), "resuming is not a new credential")
 }
 
+// Whoever owns a credential hears by mail what somebody else did to it, once, and not what
+// they did themselves.
+func TestTheOwnerIsToldWhatOthersDidToTheirCredential(t *testing.T) {
+	r := newRig(t)
+	c := r.active(r.ada)
+	before := len(dbtest.Mails(t, r.d))
+	require.NoError(t, r.s.Suspend(t.Context(), r.ada, c.ID))
+	require.NoError(t, r.s.Resume(t.Context(), r.ada, c.ID))
+	require.Len(t, dbtest.Mails(t, r.d), before, "one's own doing is no news")
+
+	for n := 1; n <= 2; n++ {
+		r.later(time.Minute)
+		require.NoError(t, r.s.Suspend(t.Context(), r.mia, c.ID))
+		require.Equal(t, n, r.mails("credential.suspended:"+string(c.ID)))
+		r.later(time.Minute)
+		require.NoError(t, r.s.Resume(t.Context(), r.mia, c.ID))
+		require.Equal(t, n, r.mails("credential.resumed:"+string(c.ID)))
+	}
+	require.NoError(t, r.s.Suspend(t.Context(), r.mia, c.ID))
+	require.NoError(t, r.s.Revoke(t.Context(), r.mia, c.ID, identity.KeyCompromise))
+	r.later(25 * time.Hour)
+	require.Equal(t, 1, r.mails("credential.revoked:"+string(c.ID)))
+	require.Equal(t, 1, r.mails("credential.ready:"))
+	for _, m := range dbtest.Mails(t, r.d)[before:] {
+		require.Equal(t, "ada@example.test", m.To)
+		require.Contains(t, m.Text, "/credentials/"+string(c.ID))
+		require.NotContains(t, m.Text, "Mia", "who it was stands in the log")
+	}
+
+	other := r.active(r.eve) // at DTM's own desk, or where our answer was lost: seen later
+	require.NoError(t, r.sim.Revoke(other.Name))
+	r.later(25 * time.Hour)
+	require.Equal(t, 1, r.mails("credential.revoked:"+string(other.ID)))
+
+	// A mail that cannot be written holds the change back: both or none.
+	r = newRig(t)
+	c = r.active(r.ada)
+	_, err := r.d.Write.Exec("ALTER TABLE outbox RENAME TO outbox_away")
+	require.NoError(t, err)
+	require.Error(t, r.s.Suspend(t.Context(), r.mia, c.ID))
+	require.Equal(t, identity.CredentialActive, r.credential(c.ID).State)
+}
+
 func TestARevocationWhoseAnswerIsLostIsFoundAndNotSentAgain(t *testing.T) {
 	r := newRig(t)
 	c := r.active(r.ada)

@@ -61,10 +61,32 @@ func (s *Service) validationLetter(v Validation, p people.Person) []mail.Message
 	return nil
 }
 
-func (s *Service) credentialLetter(c Credential, p people.Person) []mail.Message {
-	if c.State != CredentialActive {
+// credentialLetter tells of a credential that moved from a state: that it is ready, and
+// whatever somebody else did to it.
+func (s *Service) credentialLetter(from CredentialState, c Credential, by people.ID, p people.Person) []mail.Message {
+	making := from == CredentialPending || from == CredentialIssuanceUnknown
+	switch {
+	case making && c.State == CredentialActive:
+		return s.readyLetter(c, p)
+	case making || from == "" || by == c.Person:
 		return nil
 	}
+	l, path, event := s.letter(p), "/credentials/"+string(c.ID), string(c.ID)+":"+strconv.FormatInt(c.Since.UnixMilli(), 10)
+	switch {
+	case c.State == CredentialRevoked:
+		return s.send(l, "credential.revoked:"+string(c.ID), l.say("Your signing credential was revoked", nil), path,
+			l.say("your signing credential was revoked, for good: it signs nothing more. Your admin can tell you why.", nil))
+	case c.State == CredentialSuspended:
+		return s.send(l, "credential.suspended:"+event, l.say("Your signing credential is suspended", nil), path,
+			l.say("your signing credential is suspended: it cannot sign until it is resumed. Your admin can tell you why.", nil))
+	case c.State == CredentialActive && from == CredentialSuspended:
+		return s.send(l, "credential.resumed:"+event, l.say("Your signing credential can sign again", nil), path,
+			l.say("your signing credential is no longer suspended: it can sign again.", nil))
+	}
+	return nil
+}
+
+func (s *Service) readyLetter(c Credential, p people.Person) []mail.Message {
 	l, until := s.letter(p), ""
 	if !c.NotAfter.IsZero() {
 		until = " " + l.say("It is valid until {{.Day}}.", values{"Day": c.NotAfter})

@@ -109,9 +109,9 @@ func (s *Service) recordCredential(ctx context.Context, from CredentialState, to
 		e.Subject = string(to.ID)
 	}
 	c := Change{Credentials: []Moved[CredentialState, Credential]{{From: from, To: to}}, Entries: []audit.Entry{e}, Topics: credentialTopics(to)}
-	if from != to.State && (from == CredentialPending || from == CredentialIssuanceUnknown) {
+	if from != to.State {
 		if p, err := s.store.Person(ctx, to.Person); err == nil {
-			c.Mail = s.credentialLetter(to, p)
+			c.Mail = s.credentialLetter(from, to, e.Person, p)
 		} else if !errors.Is(err, ErrNotFound) {
 			return to, err
 		}

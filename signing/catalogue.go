@@ -165,7 +165,7 @@ var catalogue = map[string]Error{
 	codePINLocked:    {Kind: KindLimited, Sentence: "DigiCert has locked the PIN of this credential after wrong ones.", Signed: nothing, Who: unlockHelped},
 	codeTooManyTries: {Kind: KindLimited, Sentence: "Too many wrong tries.", Signed: nothing, Who: youBegin},
 	codeTriesHour:    {Kind: KindLimited, Sentence: "This credential had many wrong codes in the last hour, so it rests.", Signed: nothingUnspent, Who: waitAndTry},
-	codeTriesRow:     {Kind: KindLimited, Sentence: "This credential had many wrong codes in a row, so it rests for a day.", Signed: nothingUnspent, Who: "It opens again by itself. When the codes were not yours, tell your admin, who can suspend it."},
+	codeTriesRow:     {Kind: KindLimited, Sentence: "This credential had many wrong codes in a row, so it takes none for a day.", Signed: nothingUnspent, Who: "It opens again by itself. When the codes were not yours, tell your admin, who can suspend it."},
 
 	codeNotApproved:      {Kind: KindRemote, Sentence: "Nobody approved in time.", Signed: nothing, Who: youAgain},
 	codeAuthorizeUnknown: {Kind: KindRemote, Sentence: "DigiCert did not answer clearly when we handed over the approval.", Signed: nothingSpent, Who: youNewCode},
