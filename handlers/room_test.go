@@ -128,3 +128,39 @@ func TestAnAddressGivesNoRights(t *testing.T) {
 	w.Row([]any{&bound}, "SELECT count(*) FROM people WHERE dtm_user <> '' AND subject = ?", "ben")
 	require.Zero(t, bound)
 }
+
+// B6: one person's flood is theirs alone.
+func TestOneWhoFloodsIsSlowedAndNobodyElse(t *testing.T) {
+	w := newTown(t, handlerstest.Options{})
+	w.Signing.Limits.UploadsPerHour, w.Signing.Limits.BeginsPerHour = 6, 5
+	limited := 0
+	for range 10 {
+		a := w.ada.Put("flood.pdf", handlerstest.PDF())
+		if a.StatusCode == http.StatusCreated {
+			continue
+		}
+		require.Equal(t, http.StatusTooManyRequests, a.StatusCode, a.Body)
+		require.NotEmpty(t, a.Header.Get("Retry-After"))
+		limited++
+	}
+	require.GreaterOrEqual(t, limited, 4)
+	document := w.ben.Upload("of somebody else.pdf", handlerstest.PDF())
+	require.Equal(t, http.StatusOK, w.ben.Get("/documents/"+string(document)).StatusCode)
+
+	limited = 0
+	calls := w.asked("info")
+	for range 10 {
+		id := w.ada.Post("/documents/"+string(w.signed)+"/sign", "credential", string(w.credential.ID))
+		if id.StatusCode == http.StatusTooManyRequests {
+			limited++
+			continue
+		}
+		require.Equal(t, http.StatusSeeOther, id.StatusCode, id.Body)
+		require.Equal(t, http.StatusSeeOther, w.ada.Post(id.Header.Get("Location")+"/cancel").StatusCode)
+	}
+	require.GreaterOrEqual(t, limited, 5)
+	require.LessOrEqual(t, w.asked("info")-calls, 10, "DTM is asked no further")
+	w.Clock.Pass(61 * time.Minute)
+	w.ada.SignIn("ada")
+	w.ada.Upload("an hour later.pdf", handlerstest.PDF())
+}
