@@ -229,7 +229,7 @@ func TestAThousandSlowSendersKeepNobodyWaiting(t *testing.T) {
 	}()
 	among := slowest()
 	t.Logf("p99 %v alone, %v among a thousand slow senders", alone, among)
-	// The bench holds the ratio to 2 on a machine that does nothing else; here others may work.
+	// Twice as long is nothing in milliseconds, where the machine has other work too.
 	require.Less(t, among, max(2*alone, 60*time.Millisecond))
 	for i, c := range conns {
 		require.NoError(t, c.SetReadDeadline(time.Now().Add(20*time.Second)))
