@@ -82,11 +82,11 @@ func run(ctx context.Context, only string, short bool) error {
 		}
 		fmt.Printf("   %s took %s\n", p.name, time.Since(begin).Round(time.Second))
 	}
-	if short || only != "" {
-		fmt.Println("Part of the run only: bench/results.* are left as they were.")
+	if short {
+		fmt.Println("A short run measures nothing: bench/results.* are left as they were.")
 		return nil
 	}
-	return b.report.write("bench")
+	return b.report.write("bench", only == "")
 }
 
 // build makes the program as `make build` does.

@@ -118,7 +118,12 @@ func (r *report) describeMachine(ctx context.Context) error {
 
 // write makes results.json, and results.md with the notes of why.md at its end: what is
 // missed, by how much and why is a person's to say.
-func (r *report) write(dir string) error {
+func (r *report) write(dir string, whole bool) error {
+	if !whole {
+		if err := r.join(filepath.Join(dir, "results.json")); err != nil {
+			return err
+		}
+	}
 	text, err := json.MarshalIndent(r.figures, "", "  ")
 	if err != nil {
 		return err
@@ -138,6 +143,27 @@ func (r *report) write(dir string) error {
 	}
 	b.WriteString("\n" + string(why))
 	return os.WriteFile(filepath.Join(dir, "results.md"), []byte(b.String()), 0o644)
+}
+
+// join puts new figures in the place of old ones of the same name.
+func (r *report) join(path string) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	var all []figure
+	if err := json.Unmarshal(text, &all); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	for _, f := range r.figures {
+		if i := slices.IndexFunc(all, func(old figure) bool { return old.Name == f.Name }); i >= 0 {
+			all[i] = f
+		} else {
+			all = append(all, f)
+		}
+	}
+	r.figures = all
+	return nil
 }
 
 // ratios divides pairwise: what was measured side by side is compared side by side.

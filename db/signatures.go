@@ -86,17 +86,18 @@ func (s signingStore) Signatures(ctx context.Context, id signing.CeremonyID) ([]
 }
 
 // newestSignatures joins each document with one row by its key, so that the cost is a page's
-// and not that of everything its documents were ever signed with.
+// and not that of everything its documents were ever signed with. The owner is asked of the
+// signature: asked of the document, SQLite walks all that a heavy owner has.
 const newestSignatures = ` JOIN signatures ON signatures.id =
 	(SELECT s.id FROM signatures s WHERE s.document = d.id ORDER BY s.created_at DESC, s.id DESC LIMIT 1)
-	WHERE d.owner = ? AND d.id IN (?)`
+	WHERE d.id IN (?) AND signatures.owner = ?`
 
 // NewestSignatures is the last one of each of these documents.
 func (s signingStore) NewestSignatures(ctx context.Context, owner people.ID, ids []signing.DocumentID) ([]signing.Signature, error) {
 	if len(ids) == 0 {
 		return nil, nil
 	}
-	query, args, err := sqlx.In("SELECT "+signatures.of("signatures")+" FROM documents d"+newestSignatures, owner, ids)
+	query, args, err := sqlx.In("SELECT "+signatures.of("signatures")+" FROM documents d"+newestSignatures, ids, owner)
 	if err != nil {
 		return nil, fmt.Errorf("list newest signatures: %w", err)
 	}
