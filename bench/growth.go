@@ -9,35 +9,33 @@ import (
 )
 
 // measureGrowth: the same pages of the same people with a hundred times more around them.
-func measureGrowth(ctx context.Context, b *bench) error {
-	cluster, err := pgcluster.Start(false)
-	if err != nil {
-		return err
-	}
-	defer cluster.Close()
-	for _, database := range []string{"SQLite", "PostgreSQL"} {
-		var crowds []*crowd
-		for _, n := range []int{b.size(10_000, 1000), b.size(1_000_000, 10_000)} {
-			address := ""
-			if database == "PostgreSQL" {
-				name := fmt.Sprintf("growth_%d", n)
-				if err := cluster.Exec("CREATE DATABASE " + name); err != nil {
-					return err
-				}
-				address = cluster.URL(name)
-			}
-			c, err := startCrowd(ctx, b, database, address, n)
-			if err != nil {
-				return err
-			}
-			defer func() { _ = c.site.stop() }()
-			crowds = append(crowds, c)
-		}
-		if err := compare(ctx, b, database, crowds[0], crowds[1]); err != nil {
+func measureGrowth(ctx context.Context, b *bench, database string) error {
+	newAddress := func(int) (string, error) { return "", nil }
+	if database == "PostgreSQL" {
+		cluster, err := pgcluster.Start(false)
+		if err != nil {
 			return err
 		}
+		defer cluster.Close()
+		newAddress = func(n int) (string, error) {
+			name := fmt.Sprintf("growth_%d", n)
+			return cluster.URL(name), cluster.Exec("CREATE DATABASE " + name)
+		}
 	}
-	return nil
+	var crowds []*crowd
+	for _, n := range []int{b.size(10_000, 1000), b.size(1_000_000, 10_000)} {
+		address, err := newAddress(n)
+		if err != nil {
+			return err
+		}
+		c, err := startCrowd(ctx, b, database, address, n)
+		if err != nil {
+			return err
+		}
+		defer func() { _ = c.site.stop() }()
+		crowds = append(crowds, c)
+	}
+	return compare(ctx, b, database, crowds[0], crowds[1])
 }
 
 // crowd is a site with n documents.

@@ -34,7 +34,8 @@ var parts = []struct {
 	{"start", measureStart},
 	{"upload", measureUpload},
 	{"pages", measurePages},
-	{"growth", measureGrowth},
+	{"growth-sqlite", func(ctx context.Context, b *bench) error { return measureGrowth(ctx, b, "SQLite") }},
+	{"growth-postgresql", func(ctx context.Context, b *bench) error { return measureGrowth(ctx, b, "PostgreSQL") }},
 	{"signing", measureSigning},
 	{"foreign", measureForeign},
 }
@@ -44,7 +45,7 @@ func main() {
 		serveHello(os.Args[2])
 		return
 	}
-	only := flag.String("only", "", "regular expression of the parts to run: start, upload, pages, growth, signing, foreign")
+	only := flag.String("only", "", "regular expression of the parts to run: start, upload, pages, growth-sqlite, growth-postgresql, signing, foreign")
 	short := flag.Bool("short", false, "a hundredth of the data: to see that it runs, not to measure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
