@@ -332,7 +332,7 @@ func (s *safeBuffer) String() string {
 // jobRows is everything that the rows of the jobs hold.
 func jobRows(t *testing.T, d *db.DB) string {
 	t.Helper()
-	rows, err := d.Read.Queryx("SELECT * FROM river_job")
+	rows, err := d.Read.Queryx("SELECT * FROM river_job") //nolint:sqlclosecheck // it is, two lines on
 	require.NoError(t, err)
 	defer rows.Close()
 	kept := ""

@@ -20,12 +20,12 @@ type joined struct {
 }
 
 func (j joined) ReadAt(p []byte, at int64) (n int, err error) {
-	if size := j.Large.Size(); at < size {
+	if size := j.Size(); at < size {
 		if n, err = j.Large.ReadAt(p[:min(int64(len(p)), size-at)], at); err != nil || n == len(p) {
 			return n, err
 		}
 	}
-	k, err := bytes.NewReader(j.delta).ReadAt(p[n:], at+int64(n)-j.Large.Size())
+	k, err := bytes.NewReader(j.delta).ReadAt(p[n:], at+int64(n)-j.Size())
 	return n + k, err
 }
 
