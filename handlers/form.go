@@ -10,16 +10,15 @@ import (
 var errNoFile = errors.New("the form has no file")
 
 const (
-	partsSeen    = 20       // of a form until its file
-	beforeFile   = 64 << 10 // bytes of it until then; mime/multipart itself would hold a header of 10 MB
-	longBoundary = 70       // RFC 2046, 5.1.1
+	partsSeen  = 20       // of a form until its file
+	beforeFile = 64 << 10 // bytes of it until then; mime/multipart itself would hold a header of 10 MB
 )
 
 // firstFile finds the file of an upload form without holding it: little is looked at before
 // it, and nothing is parsed ahead.
 func firstFile(r *http.Request) (name string, body io.Reader, err error) {
-	kind, params, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "multipart/form-data" || len(params["boundary"]) > longBoundary {
+	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || kind != "multipart/form-data" {
 		return "", nil, errNoFile
 	}
 	head := &headOfForm{ReadCloser: r.Body, left: beforeFile}
