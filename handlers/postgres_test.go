@@ -13,14 +13,21 @@ import (
 	"countersign/handlers/handlerstest"
 )
 
-// Every test of the edge runs a second time, in a process of its own, with its sites on
-// PostgreSQL. One alone: COUNTERSIGN_TEST_DATABASE=postgres go test ./handlers -run TestName
+// onceIsEnough are tests that measure memory and waiting, or how far a file is read: rows
+// play no part in them, and they are the longest.
+var onceIsEnough = []string{
+	"TestAThousandSlowSendersKeepNobodyWaiting", "TestALargeUploadNeedsLittleMemory", "TestABombIsReadNoFurtherThanItsLimits",
+	"TestThePublicPageTakesAHundredMegabytesToTheByte",
+}
+
+// Every other test of the edge runs a second time, in a process of its own, with its sites
+// on PostgreSQL. One alone: COUNTERSIGN_TEST_DATABASE=postgres go test ./handlers -run TestName
 func TestEverythingHoldsOnPostgreSQL(t *testing.T) {
 	const self = "TestEverythingHoldsOnPostgreSQL"
 	if os.Getenv(handlerstest.Variable) != "" {
 		t.Skip("the database is chosen by " + handlerstest.Variable)
 	}
-	child := exec.CommandContext(t.Context(), os.Args[0], "-test.v=test2json", "-test.skip=^"+self+"$", "-test.timeout=15m")
+	child := exec.CommandContext(t.Context(), os.Args[0], "-test.v=test2json", "-test.skip=^("+self+"|"+strings.Join(onceIsEnough, "|")+")$", "-test.timeout=15m")
 	child.Env = append(os.Environ(), handlerstest.Variable+"=postgres")
 	out, err := child.StdoutPipe()
 	require.NoError(t, err)
