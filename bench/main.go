@@ -15,6 +15,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"syscall"
 	"time"
 )
 
@@ -48,7 +49,7 @@ func main() {
 	only := flag.String("only", "", "regular expression of the parts to run: start, upload, pages, growth-sqlite, growth-postgresql, signing, foreign")
 	short := flag.Bool("short", false, "a hundredth of the data: to see that it runs, not to measure")
 	flag.Parse()
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if err := run(ctx, *only, *short); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

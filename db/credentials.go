@@ -3,6 +3,7 @@ package db
 import (
 	"cmp"
 	"context"
+	"strings"
 	"time"
 
 	"countersign/identity"
@@ -101,9 +102,8 @@ func (s identityStore) Credentials(ctx context.Context, q identity.CredentialQue
 			where, args = where+" AND (created_at, id) < (?, ?)", append(args, after.at, after.id)
 		}
 		if q.Text != "" {
-			where += ` AND (lower(name) LIKE ? ESCAPE '!'
-				OR (SELECT lower(people.name) FROM people WHERE people.id = credentials.person) LIKE ? ESCAPE '!')`
-			args = append(args, like(q.Text), like(q.Text))
+			where += " AND (" + s.holds("name") + " OR (SELECT " + s.holds("people.name") + " FROM people WHERE people.id = credentials.person))"
+			args = append(args, strings.ToLower(q.Text), strings.ToLower(q.Text))
 		}
 		return credentials.list(ctx, s.Read, where+" ORDER BY created_at DESC, id DESC LIMIT ?", append(args, n)...)
 	}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/jmoiron/sqlx"
 
@@ -85,7 +86,7 @@ func (s signingStore) Documents(ctx context.Context, q signing.DocumentQuery) ([
 			where, args = where+" AND (created_at, id) < (?, ?)", append(args, after.at, after.id)
 		}
 		if q.Text != "" {
-			where, args = where+" AND lower(name) LIKE ? ESCAPE '!'", append(args, like(q.Text))
+			where, args = where+" AND "+s.holds("name"), append(args, strings.ToLower(q.Text))
 		}
 		return documents.list(ctx, s.Read, where+" ORDER BY created_at DESC, id DESC LIMIT ?", append(args, n)...)
 	}

@@ -102,9 +102,14 @@ func counts[S ~string](ctx context.Context, d *DB, table, order, where string, a
 	return out, nil
 }
 
-// like makes a LIKE pattern (ESCAPE '!') that finds text anywhere, in any case.
-func like(text string) string {
-	return "%" + liking.Replace(strings.ToLower(text)) + "%"
+// holds is the condition that a text stands anywhere in a column, in any case; its value is
+// the text in lower case. It is no LIKE: PostgreSQL expects next to no rows of a pattern
+// that begins with %, and reads all that an owner has rather than walk an index until a
+// page is full.
+func (d *DB) holds(column string) string {
+	position := "instr"
+	if d.Dialect == Postgres {
+		position = "strpos"
+	}
+	return position + "(lower(" + column + "), ?) > 0"
 }
-
-var liking = strings.NewReplacer("!", "!!", "%", "!%", "_", "!_")

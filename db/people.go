@@ -83,8 +83,8 @@ func (s PeopleStore) List(ctx context.Context, q PeopleQuery) (page []people.Per
 	}
 	where, args := "1 = 1", []any{}
 	if q.Text != "" {
-		where += " AND (lower(name) LIKE ? ESCAPE '!' OR lower(email) LIKE ? ESCAPE '!')"
-		args = append(args, like(q.Text), like(strings.TrimSpace(q.Text)))
+		where += " AND (" + s.db.holds("name") + " OR " + s.db.holds("email") + ")"
+		args = append(args, strings.ToLower(q.Text), strings.ToLower(strings.TrimSpace(q.Text)))
 	}
 	if q.Disabled != nil {
 		where, args = where+" AND disabled = ?", append(args, *q.Disabled)
