@@ -104,6 +104,9 @@ func (a *App) uploadRaw(w http.ResponseWriter, r *http.Request) error {
 	document, err := a.Signing.Submit(r.Context(), actorOf(r), r.URL.Query().Get("name"), r.ContentLength, r.Body)
 	w.Header().Set("Cache-Control", "no-store")
 	w.Header().Set("Content-Type", "application/json")
+	if err != nil && a.gone(w, r, err) {
+		return nil
+	}
 	if err != nil {
 		status, view := a.explain(w, r, err)
 		status = uploadStatus(status, err)

@@ -2,7 +2,6 @@ package handlers
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"log/slog"
 	"math"
@@ -87,10 +86,20 @@ func (a *App) answer(handle func(http.ResponseWriter, *http.Request) error) http
 // went wrong here. Other servers write the same number.
 const statusGone = 499
 
+// gone ends a request whose visitor has left. What a database or a disk says of a call that
+// was given up differs, so the request's own context decides.
+func (a *App) gone(w http.ResponseWriter, r *http.Request, err error) bool {
+	if r.Context().Err() == nil {
+		return false
+	}
+	a.log.InfoContext(r.Context(), "visitor left", slog.String("request", referenceOf(r)), slog.Any("cause", err))
+	w.WriteHeader(statusGone)
+	return true
+}
+
 // fail logs the cause once and shows the sentence and the reference.
 func (a *App) fail(w http.ResponseWriter, r *http.Request, err error) {
-	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
-		w.WriteHeader(statusGone)
+	if a.gone(w, r, err) {
 		return
 	}
 	status, view := a.explain(w, r, err)

@@ -161,6 +161,7 @@ func TestAFileThatDoesNotArriveWholeLeavesNothing(t *testing.T) {
 				"%s, cut at %v: %d documents, %d files", name, part, documents(t, s), stored(t, s))
 		}
 	}
+	require.NotContains(t, s.Log.String(), `"level":"ERROR"`, "who leaves is no error of ours")
 	// A request that is whole, of a form that is not.
 	for _, n := range []int{1000, form.Len() / 2, form.Len() - 10} {
 		a := ada.Do("POST", "/documents", bytes.NewReader(form.Bytes()[:n]), "Content-Type", kind)
