@@ -2,7 +2,9 @@ package handlers_test
 
 import (
 	"bytes"
+	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -320,4 +322,45 @@ func TestALargeUploadNeedsLittleMemory(t *testing.T) {
 		t.Logf("%s: %d MB more heap for %d MB", way, grown>>20, large.Size()>>20)
 		require.Less(t, grown, int64(16<<20), way)
 	}
+}
+
+// Whoever has gone while their file is stored gets no error of ours into the log, whatever
+// the disk or the database says of a call that was given up.
+func TestWhoeverLeavesIsNoErrorOfOurs(t *testing.T) {
+	slow := &leftBlobs{reached: make(chan struct{}, 1)}
+	s := handlerstest.New(t, handlerstest.Options{Signing: func(o *signing.Options) { slow.Blobs, o.Blobs = o.Blobs, slow }})
+	ada := s.SignIn("ada")
+	ctx, leave := context.WithCancel(t.Context())
+	go func() {
+		<-slow.reached
+		leave()
+	}()
+	_, err := ada.Send(ada.Request("PUT", "/documents?name=a.pdf", bytes.NewReader(handlerstest.PDF()), "Content-Type", "application/pdf").WithContext(ctx))
+	require.ErrorIs(t, err, context.Canceled)
+	require.Eventually(t, func() bool { return strings.Contains(s.Log.String(), `"status":499`) }, 10*time.Second, 10*time.Millisecond)
+	require.NotContains(t, s.Log.String(), `"level":"ERROR"`)
+	require.Zero(t, documents(t, s))
+}
+
+// leftBlobs store nothing until the visitor has left.
+type leftBlobs struct {
+	signing.Blobs
+	reached chan struct{}
+}
+
+func (b *leftBlobs) Create(ctx context.Context, d signing.DocumentID, key []byte) (signing.BlobWriter, error) {
+	w, err := b.Blobs.Create(ctx, d, key)
+	return leftWriter{w, ctx, b}, err
+}
+
+type leftWriter struct {
+	signing.BlobWriter
+	ctx context.Context
+	of  *leftBlobs
+}
+
+func (w leftWriter) Commit() (string, error) {
+	w.of.reached <- struct{}{}
+	<-w.ctx.Done()
+	return "", errors.Join(errors.New("the disk has another word for it"), w.Abort())
 }
