@@ -24,6 +24,7 @@ var mayImport = map[string][]string{
 	"people":        {},
 	"pades/pdf":     {},
 	"pades/cms":     {},
+	"pades/fetch":   {},
 	"dtmclient":     {},
 	"dtmsim":        {},
 	"idpsim":        {},
