@@ -2,7 +2,8 @@
 SHELL := /bin/bash
 DEMO_PORT ?= 8080
 GO_TOOL := go tool -modfile=tools.mod
-PACKAGES := chromium postgresql poppler-utils qpdf openssl gcc libc6-dev fonts-dejavu-core
+PACKAGES := chromium postgresql poppler-utils qpdf openssl gcc libc6-dev fonts-dejavu-core \
+  default-jdk-headless libpdfbox2-java libbcpkix-java libbcprov-java
 BUILD := CGO_ENABLED=0 go build -trimpath -ldflags='-s -w'
 
 .PHONY: build demo setup generate fresh lint vet unit fuzz e2e image-check test bench soak interop dev image clean

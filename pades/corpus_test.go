@@ -2,7 +2,9 @@ package pades_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/asn1"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +20,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"countersign/pades"
+	"countersign/pades/cms"
 )
 
 // corpus is the folder of PDF files that other people's software made.
@@ -109,7 +113,7 @@ func TestForeignFilesAreSignedOrRefusedWithAReason(t *testing.T) {
 			s := []signer{rsaSigner(), ecSigner()}[i%2]
 			t.Run(name, func(t *testing.T) {
 				t.Parallel()
-				outcome := signForeign(t, path, name, s)
+				outcome := signForeign(t, path, name, s, i%4 < 1)
 				mu.Lock()
 				defer mu.Unlock()
 				count[strings.Split(name, string(filepath.Separator))[0]+" "+outcome]++
@@ -119,10 +123,11 @@ func TestForeignFilesAreSignedOrRefusedWithAReason(t *testing.T) {
 	t.Log(count)
 }
 
-func signForeign(t *testing.T, path, name string, s signer) (outcome string) {
+// signForeign signs a file, every fourth with a timestamp, and lets every judge look at it.
+func signForeign(t *testing.T, path, name string, s signer, stamped bool) (outcome string) {
 	b, err := os.ReadFile(path)
 	require.NoError(t, err)
-	p, err := pades.Prepare(bytes.NewReader(b), int64(len(b)), pades.Options{Chain: s.chain, Time: when})
+	p, err := pades.Prepare(bytes.NewReader(b), int64(len(b)), pades.Options{Chain: s.chain, Time: when, Timestamped: stamped})
 	var r *pades.Refusal
 	if errors.As(err, &r) {
 		require.Equal(t, mustBeRefused[name], r.Code, "refused: %v", err)
@@ -130,25 +135,114 @@ func signForeign(t *testing.T, path, name string, s signer) (outcome string) {
 	}
 	require.NoError(t, err)
 	require.Empty(t, mustBeRefused[name], "signed, though it should be refused")
-	out := append(bytes.Clone(b), complete(t, p, s)...)
-	signedPath := filepath.Join(t.TempDir(), "signed.pdf")
-	require.NoError(t, os.WriteFile(signedPath, out, 0o600))
+	var delta []byte
+	if stamped {
+		delta = completeStamped(t, p, s)
+	} else {
+		delta = complete(t, p, s)
+	}
+	out := append(bytes.Clone(b), delta...)
+	signedPath := writeFile(t, t.TempDir(), "signed.pdf", out)
 
+	popplerAgrees(t, path, signedPath)
+	require.LessOrEqual(t, qpdfRank(t, signedPath), qpdfRank(t, path), "qpdf")
+	opensslAgrees(t, out, p, s)
+	rep, err := pades.Inspect(bytes.NewReader(out), int64(len(out)))
+	require.NoError(t, err)
+	info, _ := tool(t, "pdfinfo", signedPath)
+	require.Contains(t, info, fmt.Sprintf("Pages:           %d\n", rep.Pages))
+	pdfboxAgrees(t, path, signedPath, name, rep.Pages, stamped)
+	weAgree(t, b, out, s)
+	return "signed"
+}
+
+func completeStamped(t *testing.T, p *pades.Prepared, s signer) []byte {
+	t.Helper()
+	value, err := cms.SignLocal(p.Unsigned, s.key)
+	require.NoError(t, err)
+	over, err := p.StampDigest(value)
+	require.NoError(t, err)
+	digest := sha256.Sum256(over)
+	token := stampToken(t, digest[:])
+	dir := t.TempDir()
+	openssl(t, "ts", "-verify", "-token_in", "-in", writeFile(t, dir, "token", token), "-digest", hex.EncodeToString(digest[:]),
+		"-CAfile", writeFile(t, dir, "root.pem", pemCert(theAuthority().root)), "-untrusted", writeFile(t, dir, "issuer.pem", pemCert(theAuthority().issuer)))
+	delta, err := p.Complete(value, token)
+	require.NoError(t, err)
+	return delta
+}
+
+// popplerAgrees compares what pdfsig and pdfinfo say before and after.
+func popplerAgrees(t *testing.T, path, signedPath string) {
+	t.Helper()
 	before, _ := tool(t, "pdfsig", "-nocert", path)
 	after, _ := tool(t, "pdfsig", "-nocert", signedPath)
 	require.Equal(t, strings.Count(before, valid)+1, strings.Count(after, valid), "pdfsig: %s", after)
 	require.Equal(t, 1, strings.Count(after, "Total document signed"), "pdfsig: %s", after)
-	require.LessOrEqual(t, qpdfRank(t, signedPath), qpdfRank(t, path), "qpdf")
 	infoBefore, _ := tool(t, "pdfinfo", path)
 	infoAfter, _ := tool(t, "pdfinfo", signedPath)
 	if was := pagesLine.FindString(infoBefore); was != "" { // a repaired file had no pages before
 		require.Equal(t, was, pagesLine.FindString(infoAfter), "pages")
 	}
-	opensslAgrees(t, out, p, s)
-	rep, err := pades.Inspect(bytes.NewReader(out), int64(len(out)))
-	require.NoError(t, err)
-	require.Contains(t, infoAfter, fmt.Sprintf("Pages:           %d\n", rep.Pages))
-	return "signed"
+}
+
+// pdfboxAgrees: the new signature is good and covers the file, and what was good stays so.
+func pdfboxAgrees(t *testing.T, path, signedPath, name string, pages int, stamped bool) {
+	t.Helper()
+	before, after := judged(t, path), judged(t, signedPath)
+	if why := pdfboxCannotRead[name]; why != "" {
+		require.Contains(t, before.Error, why, "PDFBox reads it: take it from the list")
+		require.Contains(t, after.Error, why)
+		return
+	}
+	require.Empty(t, after.Error, "PDFBox")
+	require.Equal(t, pages, after.Pages, "PDFBox")
+	if before.Error == "" && before.Pages > 0 { // else the update healed it
+		require.Equal(t, before.Pages, after.Pages, "PDFBox")
+	}
+	require.Len(t, after.Signatures, len(before.Signatures)+1)
+	require.Subset(t, after.good(), before.good(), "PDFBox: earlier signatures")
+	require.Len(t, after.good(), len(before.good())+1)
+	require.Equal(t, before.DSS, after.DSS)
+	i := slices.IndexFunc(after.Signatures, func(s signatureVerdict) bool { return s.Covers })
+	require.GreaterOrEqual(t, i, 0, "PDFBox: %+v", after)
+	require.True(t, after.Signatures[i].Good, "PDFBox: %+v", after)
+	require.Equal(t, map[bool]string{true: "good", false: "none"}[stamped], after.Signatures[i].Stamp)
+}
+
+// weAgree: our own verifier, trusting every issuer in the file, passes the new signature and
+// thinks no worse of any that was there.
+func weAgree(t *testing.T, b, out []byte, s signer) {
+	t.Helper()
+	roots := rootsIn(b)
+	roots.AddCert(s.chain[1])
+	roots.AddCert(theAuthority().root)
+	o := pades.VerifyOptions{Roots: roots}
+	after := checkWith(t, out, o)
+	newest := after.Signatures[len(after.Signatures)-1]
+	for _, one := range after.Signatures { // those that cover nothing come last
+		if one.CoversAll {
+			newest = one
+		}
+	}
+	require.Equal(t, pades.TotalPassed, newest.Indication, report(after))
+	before, err := pades.Verify(t.Context(), bytes.NewReader(b), int64(len(b)), o)
+	if err != nil { // damaged and unsigned: nothing to keep
+		require.Len(t, after.Signatures, 1)
+		return
+	}
+	require.Len(t, after.Signatures, len(before.Signatures)+1)
+	for _, was := range before.Signatures {
+		i := slices.IndexFunc(after.Signatures, func(s pades.SignatureResult) bool { return s.Field == was.Field && s.Length == was.Length })
+		require.GreaterOrEqual(t, i, 0, "%s is gone", was.Field)
+		now := after.Signatures[i]
+		require.Equal(t, was.Indication, now.Indication, "%s\n%s", was.Field, report(after))
+		require.Equal(t, was.SubIndication, now.SubIndication, was.Field)
+		for j, c := range was.Checks {
+			require.Equal(t, c.Name, now.Checks[j].Name)
+			require.Equal(t, c.State, now.Checks[j].State, "%s: %s\n%s", was.Field, c.Name, report(after))
+		}
+	}
 }
 
 // opensslAgrees checks the CMS over the extracted ranges, with the chain.
