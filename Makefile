@@ -57,6 +57,11 @@ bench:
 	@which wrk >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk; }
 	go run ./bench
 
+# The tests of the engine in their long form: files of up to a gigabyte on a disk with 3 GB
+# free, judged by three programs of others. Fuzzing is its own: make fuzz FUZZTIME=10m.
+soak:
+	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 60m ./pades/...
+
 fuzz:
 	@for target in $$(grep -rhoE 'func Fuzz[A-Za-z]+' --include=*_test.go . | awk '{print $$2}' | sort -u); do \
 	  dir=$$(dirname $$(grep -rlE "func $$target\(" --include=*_test.go . | head -1)); \
