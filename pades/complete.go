@@ -4,9 +4,10 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding"
-	"encoding/hex"
 	"errors"
 	"fmt"
+
+	"countersign/pades/pdf"
 )
 
 // CheckValue verifies the raw signature value with the certificate's key. Call it before
@@ -34,11 +35,10 @@ func (p *Prepared) Complete(value, token []byte) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pades: complete: %w", err)
 	}
-	if room := (p.HoleLength - 2) / 2; len(der) > room {
-		return nil, fmt.Errorf("pades: complete: the signature takes %d bytes, %d were kept", len(der), room)
-	}
 	delta := bytes.Clone(p.Delta)
-	hex.Encode(delta[p.HoleOffset+1:], der)
+	if err := (hole{Span: pdf.Span{Offset: p.HoleOffset, Length: p.HoleLength}}).fill(delta, der); err != nil {
+		return nil, fmt.Errorf("pades: complete: %w", err)
+	}
 	return delta, nil
 }
 

@@ -53,7 +53,7 @@ func chooseField(f *pdf.File, o Options) (*target, error) {
 		t.name = t.existing.Name
 		err = canFill(f, t, o)
 	case o.Field == "":
-		t.name = freeName(form)
+		t.name = freeName(form, "Signature")
 	default:
 		err = canAdd(form, o.Field)
 	}
@@ -239,7 +239,7 @@ func canAdd(form *pdf.Form, name string) error {
 	return nil
 }
 
-func freeName(form *pdf.Form) string {
+func freeName(form *pdf.Form, word string) string {
 	used := map[string]bool{}
 	for _, fd := range form.Fields {
 		top, _, _ := strings.Cut(fd.Name, ".")
@@ -249,7 +249,7 @@ func freeName(form *pdf.Form) string {
 		used[g] = true
 	}
 	for i := 1; ; i++ {
-		if n := fmt.Sprintf("Signature%d", i); !used[n] {
+		if n := fmt.Sprintf("%s%d", word, i); !used[n] {
 			return n
 		}
 	}

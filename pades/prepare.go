@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash"
@@ -58,23 +59,51 @@ func Prepare(r io.ReaderAt, size int64, o Options) (*Prepared, error) {
 	if err != nil {
 		return nil, refusal(err)
 	}
-	hole, ok1 := out.Holes["Contents"]
-	span, ok2 := out.Holes["ByteRange"]
-	if !ok1 || !ok2 {
-		return nil, errors.New("pades: prepare: the signature dictionary was not written")
+	cut, err := openHole(out, size)
+	if err != nil {
+		return nil, err
 	}
-	prep := &Prepared{Delta: out.Bytes, HoleOffset: hole.Offset, HoleLength: hole.Length, BaseSize: size,
-		BaseState: state, Field: p.field, Stamped: o.Timestamped}
-	before, after := size+int64(hole.Offset), size+int64(hole.Offset+hole.Length)
-	prep.ByteRange = [4]int64{0, before, after, size + int64(len(out.Bytes)) - after}
-	copy(out.Bytes[span.Offset:], byteRangeText(prep.ByteRange))
-
-	base.Write(out.Bytes[:hole.Offset])
-	base.Write(out.Bytes[hole.Offset+hole.Length:])
+	prep := &Prepared{Delta: out.Bytes, HoleOffset: cut.Offset, HoleLength: cut.Length, BaseSize: size,
+		BaseState: state, Field: p.field, Stamped: o.Timestamped, ByteRange: cut.byteRange}
+	cut.hash(base, out.Bytes)
 	if prep.Unsigned, err = cms.NewUnsigned(o.Chain, alg, base.Sum(nil)); err != nil {
 		return nil, fmt.Errorf("pades: signed attributes: %w", err)
 	}
 	return prep, nil
+}
+
+// hole is where a value goes into an update: the token <…>, delimiters included.
+type hole struct {
+	pdf.Span
+	byteRange [4]int64
+}
+
+// openHole fills in the byte range of an update that follows size bytes.
+func openHole(out *pdf.Appended, size int64) (hole, error) {
+	h := hole{Span: out.Holes["Contents"]}
+	span, ok := out.Holes["ByteRange"]
+	if !ok || h.Length < 2 {
+		return h, errors.New("pades: the signature dictionary was not written")
+	}
+	before, after := size+int64(h.Offset), size+int64(h.Offset+h.Length)
+	h.byteRange = [4]int64{0, before, after, size + int64(len(out.Bytes)) - after}
+	copy(out.Bytes[span.Offset:], byteRangeText(h.byteRange))
+	return h, nil
+}
+
+// hash adds all of the update but the hole to a hash that has seen what precedes it.
+func (h hole) hash(sum hash.Hash, delta []byte) {
+	sum.Write(delta[:h.Offset])
+	sum.Write(delta[h.Offset+h.Length:])
+}
+
+// fill writes a value into the hole; what it does not need stays zeros.
+func (h hole) fill(delta, der []byte) error {
+	if room := (h.Length - 2) / 2; len(der) > room {
+		return fmt.Errorf("the signature takes %d bytes, %d were kept", len(der), room)
+	}
+	hex.Encode(delta[h.Offset+1:], der)
+	return nil
 }
 
 // byteRangeText is the array padded to one width, whatever the numbers.
@@ -200,15 +229,9 @@ func planIn(f *pdf.File, o Options) (*planned, error) {
 
 // signatureDict is the signature dictionary (EN 319 142-1, 6.3; ISO 32000-2, table 255).
 func signatureDict(f *pdf.File, t *target, o Options) *pdf.Dict {
-	d := pdf.NewDict(
-		pdf.Name("Type"), pdf.Name("Sig"),
-		pdf.Name("Filter"), pdf.Name("Adobe.PPKLite"),
-		pdf.Name("SubFilter"), pdf.Name("ETSI.CAdES.detached"),
-		pdf.Name("ByteRange"), pdf.Hole{Label: "ByteRange", Text: byteRangeText([4]int64{})},
-		pdf.Name("Contents"), pdf.Hole{Label: "Contents", Text: "<" + strings.Repeat("0", contentsDigits(o)) + ">"},
-	)
+	d := signatureHoles("Sig", "ETSI.CAdES.detached", contentsDigits(o))
 	if !o.Time.IsZero() {
-		d.Set("M", pdf.Text(o.Time.UTC().Format("D:20060102150405")+"+00'00'"))
+		d.Set("M", pdf.Text(pdfDate(o.Time)))
 	}
 	for k, v := range map[pdf.Name]string{"Name": o.Name, "Reason": o.Reason, "Location": o.Location} {
 		if v != "" {
@@ -229,3 +252,15 @@ func signatureDict(f *pdf.File, t *target, o Options) *pdf.Dict {
 	}
 	return d
 }
+
+// signatureHoles is a signature dictionary with room for a value of so many digits.
+func signatureHoles(kind, format pdf.Name, digits int) *pdf.Dict {
+	return pdf.NewDict(
+		pdf.Name("Type"), kind, pdf.Name("Filter"), pdf.Name("Adobe.PPKLite"), pdf.Name("SubFilter"), format,
+		pdf.Name("ByteRange"), pdf.Hole{Label: "ByteRange", Text: byteRangeText([4]int64{})},
+		pdf.Name("Contents"), pdf.Hole{Label: "Contents", Text: "<" + strings.Repeat("0", digits) + ">"},
+	)
+}
+
+// pdfDate is a date (ISO 32000-2, 7.9.4) in the form that every reader takes.
+func pdfDate(t time.Time) string { return t.UTC().Format("D:20060102150405") + "+00'00'" }

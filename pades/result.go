@@ -3,18 +3,19 @@ package pades
 import (
 	"crypto/x509"
 	"time"
+
+	"countersign/pades/trust"
 )
 
 // Indication is the main result of ETSI EN 319 102-1, clause 5.1.3.
-type Indication string
+type Indication = trust.Indication
 
-// The indications. Never a boolean: Indeterminate means "cannot tell" and is not good.
+// The indications, see package trust.
 const (
-	TotalPassed   Indication = "TOTAL-PASSED"
-	TotalFailed   Indication = "TOTAL-FAILED"
-	Indeterminate Indication = "INDETERMINATE"
-	// NoSignature is ours: the file carries none.
-	NoSignature Indication = "NO-SIGNATURE"
+	TotalPassed   = trust.TotalPassed
+	TotalFailed   = trust.TotalFailed
+	Indeterminate = trust.Indeterminate
+	NoSignature   = trust.NoSignature
 )
 
 // Result is the outcome for a whole file: each signature, and the worst as the headline.

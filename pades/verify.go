@@ -54,7 +54,7 @@ func Verify(ctx context.Context, r io.ReaderAt, size int64, o VerifyOptions) (Re
 	if size > o.Limits.Size {
 		return Result{}, fmt.Errorf("%w: %d bytes", ErrLimit, size)
 	}
-	v := &verification{ctx: ctx, r: newBlocks(r, size), size: size, o: o, evidence: &trust.Evidence{}, control: o.Now}
+	v := &verification{ctx: ctx, r: newBlocks(r, size), size: size, o: o, evidence: trust.NewEvidence(o.Now), control: o.Now}
 	for _, step := range []func() error{v.open, v.collect, v.digest, v.compareAll} {
 		if err := step(); err != nil {
 			return Result{}, refusal(err)
@@ -238,17 +238,27 @@ func (v *verification) readStore() {
 	if err != nil || dss == nil {
 		return
 	}
-	for i, der := range dss.Certs {
-		if c, err := x509.ParseCertificate(der); err == nil && i < 100 {
+	for i, b := range dss.Certs {
+		if c, err := x509.ParseCertificate(b.DER); err == nil && i < 100 {
 			v.certs = append(v.certs, c)
 		}
 	}
-	for _, der := range dss.CRLs {
-		v.evidence.AddCRL(der)
+	v.evidence = evidence(dss, v.o.Now)
+}
+
+// evidence is the revocation data of a store, which may be nil.
+func evidence(dss *pdf.DSS, now time.Time) *trust.Evidence {
+	e := trust.NewEvidence(now)
+	if dss == nil {
+		return e
 	}
-	for _, der := range dss.OCSPs {
-		v.evidence.AddOCSP(der)
+	for _, b := range dss.CRLs {
+		e.AddCRL(b.DER, b.At)
 	}
+	for _, b := range dss.OCSPs {
+		e.AddOCSP(b.DER, b.At)
+	}
+	return e
 }
 
 // result judges the newest first, since a document timestamp proves when what is older
@@ -275,15 +285,7 @@ func (v *verification) result() (Result, error) {
 	v.res.Pages, _ = v.f.PageCount() // zero: cannot be told
 	for _, it := range v.items {
 		v.res.Signatures = append(v.res.Signatures, it.out)
-		v.res.Indication = worse(v.res.Indication, it.out.Indication)
+		v.res.Indication = v.res.Indication.Worse(it.out.Indication)
 	}
 	return v.res, nil
-}
-
-func worse(a, b Indication) Indication {
-	order := []Indication{NoSignature, TotalPassed, Indeterminate, TotalFailed}
-	if slices.Index(order, a) > slices.Index(order, b) {
-		return a
-	}
-	return b
 }

@@ -17,7 +17,7 @@ import (
 func (v *verification) formatCheck(it *item, d *verdict, verified cms.Verified, o trust.Outcome, s *stampFinding) {
 	if odd := v.oddity(it, o, s); odd != "" {
 		text := "The signature is oddly built: " + odd + "."
-		d.against(rankOdd, Indeterminate, sigConstraintsFailure, text)
+		d.against(rankOdd, Indeterminate, trust.SigConstraintsFailure, text)
 		d.check("format", "unknown", "The signature is oddly built.", reason(text))
 		return
 	}
@@ -25,7 +25,7 @@ func (v *verification) formatCheck(it *item, d *verdict, verified cms.Verified, 
 	case "ETSI.CAdES.detached":
 		if verified.Certificate != nil && verified.ESS == 0 {
 			const text = "The signature does not name its certificate, which PAdES requires."
-			d.against(rankOdd, Indeterminate, sigConstraintsFailure, text)
+			d.against(rankOdd, Indeterminate, trust.SigConstraintsFailure, text)
 			d.check("format", "bad", "It is not a proper PAdES signature.", text)
 			return
 		}
@@ -39,31 +39,49 @@ func (v *verification) formatCheck(it *item, d *verdict, verified cms.Verified, 
 		d.check("format", "off", "It is an ordinary PDF signature, not PAdES.", "")
 	default:
 		text := fmt.Sprintf("The kind of signature %q is not supported.", string(it.sig.SubFilter))
-		d.against(rankFormat+rankOdd, Indeterminate, sigConstraintsFailure, text)
+		d.against(rankFormat+rankOdd, Indeterminate, trust.SigConstraintsFailure, text)
 		d.check("format", "unknown", "This kind of signature is not supported.", fmt.Sprintf("The file calls it %q.", string(it.sig.SubFilter)))
 	}
 }
 
-// level is the PAdES baseline level reached (EN 319 142-1, 6.1), empty for none.
+// level is the PAdES baseline level reached (EN 319 142-1, 6.1), empty for none. The time is
+// proven by a timestamp of the signature or of the document; B-LT needs data about the signer
+// and the clock service, and B-LTA a timestamp over that data.
 func (v *verification) level(it *item, verified cms.Verified, o trust.Outcome, s *stampFinding) string {
 	if verified.Certificate == nil || v.hasSigningTime(it) {
 		return ""
 	}
-	if s == nil || s.state == "bad" {
+	archived := v.archived(it)
+	stamped := s != nil && s.state != "bad"
+	if !stamped && len(archived) == 0 {
 		return "B-B"
 	}
 	if o.Revocation.State != trust.NotRevoked {
 		return "B-T"
 	}
-	for _, other := range v.items { // newest first: those before are judged
-		if other == it {
-			break
+	last := o.Revocation.Last
+	if stamped {
+		if s.data.State != trust.NotRevoked {
+			return "B-T"
 		}
-		if other.stamp && other.out.Indication == TotalPassed && other.end > it.end {
+		last = max(last, s.data.Last)
+	}
+	for _, a := range archived {
+		if a.end > last {
 			return "B-LTA"
 		}
 	}
 	return "B-LT"
+}
+
+// archived are the good document timestamps that cover a signature, which are judged by now.
+func (v *verification) archived(it *item) (stamps []*item) {
+	for _, other := range v.items { // newest first
+		if other.stamp && other.out.Indication == TotalPassed && other.end > it.end {
+			stamps = append(stamps, other)
+		}
+	}
+	return stamps
 }
 
 func (v *verification) hasSigningTime(it *item) bool {
@@ -155,7 +173,7 @@ func (v *verification) judgeStamp(it *item, d *verdict) {
 	integrityCheck(it, d, err)
 	v.coverageChecks(it, d)
 	if it.token == nil || it.token.Certificate == nil {
-		d.against(rankChain, Indeterminate, noSigningCertificate, "The clock service's certificate is not in the timestamp.")
+		d.against(rankChain, Indeterminate, trust.NoSigningCertificateFound, "The clock service's certificate is not in the timestamp.")
 		return
 	}
 	describe(&it.out, it.token.Certificate)
@@ -165,14 +183,14 @@ func (v *verification) judgeStamp(it *item, d *verdict) {
 	v.trustChecks(it, d, o, v.control)
 	if odd := it.token.Oddities(); len(odd) > 0 || it.mixed || v.stray(it.token.Certificates, o.Chain, v.pool(it)) {
 		odd = append(odd, "its unprotected parts are not as they were made")
-		d.against(rankOdd, Indeterminate, sigConstraintsFailure, "The timestamp is oddly built: "+odd[0]+".")
+		d.against(rankOdd, Indeterminate, trust.SigConstraintsFailure, "The timestamp is oddly built: "+odd[0]+".")
 	}
 	switch {
 	case err != nil:
 		d.check("time", "bad", "The timestamp does not hold.", "")
 	case it.token.Time.After(v.control.Add(allowedClockDifference)):
 		const text = "The timestamp is later than a time that is proven to be later still."
-		d.against(rankStamp, Indeterminate, timestampOrderFailure, text)
+		d.against(rankStamp, Indeterminate, trust.TimestampOrderFailure, text)
 		d.check("time", "bad", "The timestamp cannot be right.", text)
 	case o.SubIndication == "":
 		it.out.StampTime = it.token.Time
@@ -184,6 +202,7 @@ func (v *verification) judgeStamp(it *item, d *verdict) {
 	// timestamp itself.
 	if err == nil && o.SubIndication == "" && it.token.Time.Before(v.control) && it.changes.state != forged {
 		v.control = it.token.Time
+		v.evidence.Prove(it.end, v.control)
 	}
 }
 

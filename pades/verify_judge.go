@@ -12,16 +12,8 @@ import (
 	"countersign/pades/tsp"
 )
 
-// Sub-indications of EN 319 102-1 clause 5.1.4 that do not come from package trust.
-const (
-	formatFailure          = "FORMAT_FAILURE"
-	hashFailure            = "HASH_FAILURE"
-	sigCryptoFailure       = "SIG_CRYPTO_FAILURE"
-	sigConstraintsFailure  = "SIG_CONSTRAINTS_FAILURE"
-	noSigningCertificate   = "NO_SIGNING_CERTIFICATE_FOUND"
-	timestampOrderFailure  = "TIMESTAMP_ORDER_FAILURE"
-	allowedClockDifference = 5 * time.Minute
-)
+// allowedClockDifference is how far a timestamp may be later than what proves it.
+const allowedClockDifference = 5 * time.Minute
 
 // verdict gathers what is wrong with one signature; the gravest is the outcome.
 type verdict struct {
@@ -66,7 +58,7 @@ func (v *verification) judge(it *item) {
 		it.broken = sentence(it.readErr)
 	}
 	if it.broken != "" {
-		d.against(rankFormat, TotalFailed, formatFailure, it.broken)
+		d.against(rankFormat, TotalFailed, trust.FormatFailure, it.broken)
 		d.check("format", "bad", "The signature is not built as it must be.", it.broken)
 		return
 	}
@@ -77,7 +69,7 @@ func (v *verification) judge(it *item) {
 		v.judgeSignature(it, d)
 	}
 	if it.out.Indication == TotalPassed && it.out.Certificate == nil {
-		d.against(rankOdd, Indeterminate, noSigningCertificate, "The signer's certificate could not be read.") // cannot happen; never green without one
+		d.against(rankOdd, Indeterminate, trust.NoSigningCertificateFound, "The signer's certificate could not be read.") // cannot happen; never green without one
 	}
 }
 
@@ -150,22 +142,22 @@ func integrityCheck(it *item, d *verdict, err error) {
 	switch cms.KindOf(err) {
 	case 0:
 		if err != nil { // a fault of a timestamp token
-			d.against(rankCrypto, TotalFailed, sigCryptoFailure, sentence(err))
+			d.against(rankCrypto, TotalFailed, trust.SigCryptoFailure, sentence(err))
 			d.check("integrity", "bad", "The signature does not hold.", sentence(err))
 			return
 		}
 		d.check("integrity", "good", "The signed bytes are unchanged.", "Their fingerprint is the one that was signed.")
 	case cms.Digest:
-		d.against(rankHash, TotalFailed, hashFailure, "The signed bytes were changed: their fingerprint is not the one that was signed.")
+		d.against(rankHash, TotalFailed, trust.HashFailure, "The signed bytes were changed: their fingerprint is not the one that was signed.")
 		d.check("integrity", "bad", "The signed bytes were changed.", "Their fingerprint is not the one that was signed.")
 	case cms.Signature:
-		d.against(rankCrypto, TotalFailed, sigCryptoFailure, sentence(err))
+		d.against(rankCrypto, TotalFailed, trust.SigCryptoFailure, sentence(err))
 		d.check("integrity", "bad", "The signature does not hold.", sentence(err))
 	case cms.Malformed:
-		d.against(rankFormat, TotalFailed, formatFailure, sentence(err))
+		d.against(rankFormat, TotalFailed, trust.FormatFailure, sentence(err))
 		d.check("integrity", "bad", "The signature is not built as it must be.", sentence(err))
 	case cms.NoSigner:
-		d.against(rankChain, Indeterminate, noSigningCertificate, sentence(err))
+		d.against(rankChain, Indeterminate, trust.NoSigningCertificateFound, sentence(err))
 		d.check("integrity", "unknown", "Whether the bytes are unchanged cannot be told.", sentence(err))
 	default:
 		d.against(rankWeak, Indeterminate, trust.CryptoConstraints, sentence(err))
@@ -193,13 +185,13 @@ func (v *verification) coverageChecks(it *item, d *verdict) {
 		d.check("changes", "good", "Nothing was added after signing but more signatures and their proofs.", added(f))
 	case described:
 		const text = "Only the file's description (title, author, dates) was changed after signing."
-		d.against(rankChanges, Indeterminate, sigConstraintsFailure, text)
+		d.against(rankChanges, Indeterminate, trust.SigConstraintsFailure, text)
 		d.check("changes", "unknown", text, added(f))
 	case forged:
-		d.against(rankFormat, TotalFailed, formatFailure, f.text)
+		d.against(rankFormat, TotalFailed, trust.FormatFailure, f.text)
 		d.check("changes", "bad", "The file was tampered with after signing.", reason(f.text))
 	default:
-		d.against(rankChanges, Indeterminate, sigConstraintsFailure, f.text)
+		d.against(rankChanges, Indeterminate, trust.SigConstraintsFailure, f.text)
 		d.check("changes", "bad", "The file was changed after signing.", reason(f.text))
 	}
 }
@@ -305,22 +297,23 @@ func (v *verification) stampTime(it *item, d *verdict) (time.Time, *stampFinding
 	}
 	if err != nil {
 		text := "The timestamp is not good: " + fragment(err) + "."
-		d.against(rankStamp, Indeterminate, sigConstraintsFailure, text)
+		d.against(rankStamp, Indeterminate, trust.SigConstraintsFailure, text)
 		return v.control, &stampFinding{state: "bad", text: text}
 	}
 	it.out.StampIssuer = nameOf(token.Certificate.Subject.CommonName, token.Certificate.Subject.String())
 	s := &stampFinding{token: token, state: "good"}
 	if odd := token.Oddities(); len(odd) > 0 {
-		d.against(rankOdd, Indeterminate, sigConstraintsFailure, "The timestamp is oddly built: "+odd[0]+".")
+		d.against(rankOdd, Indeterminate, trust.SigConstraintsFailure, "The timestamp is oddly built: "+odd[0]+".")
 	}
 	s.outcome = trust.Validate(token.Certificate, trust.Options{Intermediates: append(v.pool(it), token.Certificates...), Roots: v.o.Roots,
 		At: v.control, Usage: trust.TimeStamp, Evidence: v.evidence})
+	s.data = v.evidence.Check(s.outcome.Chain, token.Time)
 	switch {
 	case s.outcome.SubIndication != "":
 		s.state, s.text = "unknown", "The clock service cannot be confirmed. "+s.outcome.Text
 	case token.Time.After(v.control.Add(allowedClockDifference)):
 		s.state, s.text = "bad", "The timestamp is later than a time that is proven to be later still."
-		d.against(rankStamp, Indeterminate, timestampOrderFailure, s.text)
+		d.against(rankStamp, Indeterminate, trust.TimestampOrderFailure, s.text)
 	default:
 		it.out.StampTime = token.Time
 		return token.Time, s
@@ -331,6 +324,7 @@ func (v *verification) stampTime(it *item, d *verdict) (time.Time, *stampFinding
 type stampFinding struct {
 	token   *tsp.Token
 	outcome trust.Outcome
+	data    trust.Revocation // what the file says of the clock service at the time it states
 	state   string
 	text    string
 }

@@ -11,6 +11,7 @@ import (
 	"math/big"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -161,22 +162,27 @@ func TestRevocationDataInTheFileDecides(t *testing.T) {
 		want        pades.Indication
 		sub, check  string
 	}{
-		"no data":                      {nil, nil, pades.TotalPassed, "", "unknown"},
-		"a list without it":            {crl(), nil, pades.TotalPassed, "", "good"},
-		"a list that names it":         {crl(entry(now.Add(-time.Hour), 1)), nil, pades.TotalFailed, "REVOKED", "bad"},
-		"a list that suspends it":      {crl(entry(now.Add(-time.Hour), 6)), nil, pades.Indeterminate, "TRY_LATER", "bad"},
-		"revoked after the timestamp":  {crl(entry(now.Add(30*time.Minute), 1)), nil, pades.TotalPassed, "", "good"},
-		"somebody else's list":         {foreign, nil, pades.TotalPassed, "", "unknown"},
-		"an old list":                  {old, nil, pades.TotalPassed, "", "unknown"},
-		"nonsense":                     {[][]byte{[]byte("x")}, [][]byte{[]byte("y")}, pades.TotalPassed, "", "unknown"},
-		"an answer: good":              {nil, answer(root, rootKey, ocsp.Good, time.Time{}), pades.TotalPassed, "", "good"},
-		"an answer: revoked":           {nil, answer(root, rootKey, ocsp.Revoked, now.Add(-time.Hour)), pades.TotalFailed, "REVOKED", "bad"},
-		"a responder's answer":         {nil, answer(responder, responderKey, ocsp.Revoked, now.Add(-time.Hour)), pades.TotalFailed, "REVOKED", "bad"},
-		"an impostor's answer is void": {nil, answer(impostor, wrongKey, ocsp.Good, time.Time{}), pades.TotalPassed, "", "unknown"},
+		"no data":                        {nil, nil, pades.TotalPassed, "", "unknown"},
+		"a list without it":              {crl(), nil, pades.TotalPassed, "", "good"},
+		"a list that names it":           {crl(entry(now.Add(-time.Hour), 1)), nil, pades.TotalFailed, "REVOKED", "bad"},
+		"a list that suspends it":        {crl(entry(now.Add(-time.Hour), 6)), nil, pades.Indeterminate, "TRY_LATER", "bad"},
+		"revoked after the timestamp":    {crl(entry(now.Add(30*time.Minute), 1)), nil, pades.TotalPassed, "", "good"},
+		"somebody else's list":           {foreign, nil, pades.TotalPassed, "", "unknown"},
+		"an old list":                    {old, nil, pades.TotalPassed, "", "unknown"},
+		"nonsense":                       {[][]byte{[]byte("x")}, [][]byte{[]byte("y")}, pades.TotalPassed, "", "unknown"},
+		"an answer: good":                {nil, answer(root, rootKey, ocsp.Good, time.Time{}), pades.TotalPassed, "", "good"},
+		"an answer: revoked":             {nil, answer(root, rootKey, ocsp.Revoked, now.Add(-time.Hour)), pades.TotalFailed, "REVOKED", "bad"},
+		"a responder's answer":           {nil, answer(responder, responderKey, ocsp.Revoked, now.Add(-time.Hour)), pades.TotalFailed, "REVOKED", "bad"},
+		"a responder nobody answers for": {nil, answer(responder, responderKey, ocsp.Good, time.Time{}), pades.TotalPassed, "", "unknown"},
+		"a responder's list":             {[][]byte{revocationList(t, root, rootKey, now, now.Add(time.Hour))}, answer(responder, responderKey, ocsp.Good, time.Time{}), pades.TotalPassed, "", "good"},
+		"an impostor's answer is void":   {nil, answer(impostor, wrongKey, ocsp.Good, time.Time{}), pades.TotalPassed, "", "unknown"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			file := signFile(t, paper(), signing{chain: []*x509.Certificate{cert, root}, key: key, stamp: true})
-			r := checkWith(t, stored(file, c.crls, c.ocsps), pades.VerifyOptions{Roots: roots})
+			// The clock service's data is always there: it is the signer's that counts.
+			lists := append(slices.Clone(c.crls), revocationList(t, a.issuer, a.issuerKey, now.Add(time.Minute), now.Add(time.Hour)),
+				revocationList(t, a.root, a.rootKey, now.Add(time.Minute), now.Add(time.Hour)))
+			r := checkWith(t, stored(file, lists, c.ocsps), pades.VerifyOptions{Roots: roots})
 			require.Equal(t, c.want, r.Indication, report(r))
 			s := r.Signatures[0]
 			require.Equal(t, c.sub, s.SubIndication)

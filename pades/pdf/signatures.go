@@ -189,8 +189,14 @@ func (f *File) Perms() (docMDP int, usageRights bool, err error) {
 type DSS struct {
 	Place
 	Dict               *Dict
-	Certs, OCSPs, CRLs [][]byte // DER
+	Certs, OCSPs, CRLs []Blob
 	VRI                map[string]*Dict
+}
+
+// Blob is one certificate, answer or list of the security store.
+type Blob struct {
+	DER []byte
+	At  int64 // where its bytes lie in the file
 }
 
 // DSS reads the security store, nil when the file has none. limit bounds its total size.
@@ -208,7 +214,7 @@ func (f *File) DSS(limit int64) (*DSS, error) {
 		return nil, nil
 	}
 	s := &DSS{Place: at, Dict: d, VRI: map[string]*Dict{}}
-	for k, dst := range map[Name]*[][]byte{"Certs": &s.Certs, "OCSPs": &s.OCSPs, "CRLs": &s.CRLs} {
+	for k, dst := range map[Name]*[]Blob{"Certs": &s.Certs, "OCSPs": &s.OCSPs, "CRLs": &s.CRLs} {
 		if *dst, err = f.blobs(d.Get(k), &limit); err != nil {
 			return nil, fmt.Errorf("DSS %s: %w", k, err)
 		}
@@ -230,7 +236,7 @@ func (f *File) DSS(limit int64) (*DSS, error) {
 }
 
 // blobs reads an array of streams within what is left of a limit.
-func (f *File) blobs(o Object, left *int64) (out [][]byte, err error) {
+func (f *File) blobs(o Object, left *int64) (out []Blob, err error) {
 	list, err := f.Array(o)
 	if err != nil {
 		return nil, err
@@ -249,7 +255,7 @@ func (f *File) blobs(o Object, left *int64) (out [][]byte, err error) {
 			return nil, err
 		}
 		*left -= int64(len(b))
-		out = append(out, b)
+		out = append(out, Blob{b, st.At})
 	}
 	return out, nil
 }

@@ -151,16 +151,9 @@ func (u *Update) Extend(p Place, key Name, more ...Object) error {
 		return fmt.Errorf("%w: no dictionary to extend", ErrDamaged)
 	}
 	under := Place{p.Ref, append(slices.Clone(p.Path), key)}
-	at, v := under, d.Get(key)
-	for range maxDepth {
-		r, ok := v.(Ref)
-		if !ok {
-			break
-		}
-		at = Place{Ref: r}
-		if v, err = u.view(at); err != nil {
-			return err
-		}
+	at, v, err := u.follow(under, d.Get(key))
+	if err != nil {
+		return err
 	}
 	list, ok := v.(Array)
 	if !ok { // absent or nonsense: a fresh array under the key
@@ -168,6 +161,33 @@ func (u *Update) Extend(p Place, key Name, more ...Object) error {
 	}
 	fresh, _ := clone(list).(Array)
 	return u.Replace(at, append(fresh, more...))
+}
+
+// Find is where the value under a key of the dictionary at a place lies.
+func (u *Update) Find(p Place, key Name) (Place, error) {
+	o, err := u.view(p)
+	if err != nil {
+		return p, err
+	}
+	d, _ := o.(*Dict)
+	at, _, err := u.follow(Place{p.Ref, append(slices.Clone(p.Path), key)}, d.Get(key))
+	return at, err
+}
+
+// follow resolves a value, found at a place, as the update will write it.
+func (u *Update) follow(at Place, v Object) (Place, Object, error) {
+	for range maxDepth {
+		r, ok := v.(Ref)
+		if !ok {
+			break
+		}
+		at = Place{Ref: r}
+		var err error
+		if v, err = u.view(at); err != nil {
+			return at, nil, err
+		}
+	}
+	return at, v, nil
 }
 
 // view is the value at a place as the update will write it, to be read only.

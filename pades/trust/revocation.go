@@ -28,12 +28,30 @@ type Revocation struct {
 	Suspend bool      // only put on hold
 	CA      bool      // an issuer's certificate, not the signer's
 	Later   time.Time // the signer's was withdrawn after the moment that counts; zero otherwise
+	Last    int64     // where in the file the last piece that was needed lies
 }
 
-// Evidence is revocation data found in a file.
+// Evidence is revocation data found in a file. Each piece is known to exist since a moment:
+// the present, until Prove says that a timestamp covers it.
 type Evidence struct {
-	crls []*x509.RevocationList
-	ocsp [][]byte
+	now  time.Time
+	crls []list
+	ocsp []answer
+}
+
+type piece struct {
+	at     int64     // where it lies in the file
+	exists time.Time // it is proven to have existed then (EN 319 102-1, 5.6.2.3)
+}
+
+type list struct {
+	piece
+	*x509.RevocationList
+}
+
+type answer struct {
+	piece
+	der []byte
 }
 
 // Limits of the evidence of one file.
@@ -42,42 +60,62 @@ const (
 	MaxEvidenceSize = 8 << 20 // bytes of one CRL or OCSP response
 )
 
-// AddCRL keeps a CRL; one that cannot be read is left out, since it proves nothing.
-func (e *Evidence) AddCRL(der []byte) {
+// NewEvidence is empty; now is the moment of checking.
+func NewEvidence(now time.Time) *Evidence { return &Evidence{now: now} }
+
+// AddCRL keeps a CRL that lies at an offset of the file; one that cannot be read is left
+// out, since it proves nothing.
+func (e *Evidence) AddCRL(der []byte, at int64) {
 	if len(e.crls) >= maxEvidence || len(der) > MaxEvidenceSize {
 		return
 	}
 	if crl, err := x509.ParseRevocationList(der); err == nil {
-		e.crls = append(e.crls, crl)
+		e.crls = append(e.crls, list{piece{at, e.now}, crl})
 	}
 }
 
-// AddOCSP keeps an OCSP response.
-func (e *Evidence) AddOCSP(der []byte) {
+// AddOCSP keeps an OCSP response that lies at an offset of the file.
+func (e *Evidence) AddOCSP(der []byte, at int64) {
 	if len(e.ocsp) < maxEvidence && len(der) <= MaxEvidenceSize {
-		e.ocsp = append(e.ocsp, der)
+		e.ocsp = append(e.ocsp, answer{piece{at, e.now}, der})
+	}
+}
+
+// Prove notes that everything before an offset of the file existed at a moment.
+func (e *Evidence) Prove(before int64, moment time.Time) {
+	prove := func(p *piece) {
+		if p.at < before && moment.Before(p.exists) {
+			p.exists = moment
+		}
+	}
+	for i := range e.crls {
+		prove(&e.crls[i].piece)
+	}
+	for i := range e.ocsp {
+		prove(&e.ocsp[i].piece)
 	}
 }
 
 // Empty tells whether there is any data.
 func (e *Evidence) Empty() bool { return e == nil || len(e.crls)+len(e.ocsp) == 0 }
 
-// check looks at every certificate below the root.
-func (e *Evidence) check(chain []*x509.Certificate, at time.Time) Revocation {
+// Check looks at every certificate of a chain below its root.
+func (e *Evidence) Check(chain []*x509.Certificate, at time.Time) Revocation {
 	var r Revocation
 	if e.Empty() || len(chain) < 2 {
 		return r
 	}
 	known := true
 	for i := 0; i+1 < len(chain); i++ {
-		s := e.status(chain[i], chain[i+1], at)
+		s := e.status(chain[i], chain[i+1], at, 0)
 		if !s.revokedAt.IsZero() && !s.revokedAt.After(at) {
 			return Revocation{State: Withdrawn, At: s.revokedAt, Suspend: s.hold, CA: i > 0}
 		}
 		if i == 0 && !s.revokedAt.IsZero() {
 			r.Later = s.revokedAt
 		}
-		known = known && (s.good || !s.revokedAt.IsZero())
+		r.Last = max(r.Last, s.last)
+		known = known && (s.good || !s.revokedAt.IsZero() || needsNone(chain[i]))
 	}
 	if known {
 		r.State = NotRevoked
@@ -87,52 +125,101 @@ func (e *Evidence) check(chain []*x509.Certificate, at time.Time) Revocation {
 
 type status struct {
 	good      bool
+	fresh     bool      // said after the moment
+	until     time.Time // a piece that says so holds until then
 	revokedAt time.Time
 	hold      bool
+	last      int64 // where in the file the piece that says so lies
 }
 
-// covers tells whether data with these dates speaks of the moment at (EN 319 102-1, 5.2.5).
-func covers(thisUpdate, nextUpdate, at time.Time) bool {
-	return !thisUpdate.Before(at) || !nextUpdate.Before(at)
+// usable tells whether whoever signed a piece could still be relied on when it is first
+// proven to exist: a key whose certificate has ended may have been lost since.
+func (p piece) usable(by *x509.Certificate, made time.Time) bool {
+	return !p.exists.After(by.NotAfter) && !made.Before(by.NotBefore) && !made.After(p.exists.Add(skew))
 }
 
-func (e *Evidence) status(c, issuer *x509.Certificate, at time.Time) status {
+func (e *Evidence) status(c, issuer *x509.Certificate, at time.Time, depth int) status {
 	var s status
-	for _, raw := range e.ocsp {
-		resp, err := ocsp.ParseResponseForCert(raw, c, issuer)
-		if err != nil || !responderMay(resp, issuer) {
+	for _, a := range e.ocsp {
+		resp, err := ocsp.ParseResponseForCert(a.der, c, issuer)
+		if err != nil || !responderMay(resp, issuer) || !a.usable(signerOf(resp, issuer), resp.ThisUpdate) {
 			continue
 		}
-		switch resp.Status {
-		case ocsp.Revoked:
-			s.revoke(resp.RevokedAt, resp.RevocationReason == ocsp.CertificateHold)
-		case ocsp.Good:
-			s.good = s.good || covers(resp.ThisUpdate, resp.NextUpdate, at)
+		// Bad news counts also from a responder of whom nothing is proven.
+		switch proven := e.responderGood(resp, issuer, depth); {
+		case resp.Status == ocsp.Revoked:
+			s.revoke(resp.RevokedAt, resp.RevocationReason == ocsp.CertificateHold, a.at)
+		case resp.Status == ocsp.Good && proven:
+			s.vouch(resp.ThisUpdate, resp.NextUpdate, at, a.at)
 		}
 	}
 	for _, crl := range e.crls {
-		if string(crl.RawIssuer) != string(issuer.RawSubject) || crl.CheckSignatureFrom(issuer) != nil {
+		if string(crl.RawIssuer) != string(issuer.RawSubject) || crl.CheckSignatureFrom(issuer) != nil || !crl.usable(issuer, crl.ThisUpdate) {
 			continue
 		}
 		found := false
 		for i := range crl.RevokedCertificateEntries {
 			entry := &crl.RevokedCertificateEntries[i]
-			if entry.SerialNumber.Cmp(c.SerialNumber) == 0 && entry.ReasonCode != 8 { // removeFromCRL
-				s.revoke(entry.RevocationTime, entry.ReasonCode == 6)
+			if entry.SerialNumber.Cmp(c.SerialNumber) == 0 && entry.ReasonCode != removeFromCRL {
+				s.revoke(entry.RevocationTime, entry.ReasonCode == certificateHold, crl.at)
 				found = true
 			}
 		}
-		if !found && complete(crl, c) {
-			s.good = s.good || covers(crl.ThisUpdate, crl.NextUpdate, at)
+		if !found && complete(crl.RevocationList, c) {
+			s.vouch(crl.ThisUpdate, crl.NextUpdate, at, crl.at)
 		}
 	}
 	return s
 }
 
+// Reasons of RFC 5280, 5.3.1.
+const (
+	certificateHold = 6
+	removeFromCRL   = 8
+)
+
+// signerOf is whoever signed an answer: the issuer, or the responder it has delegated to.
+func signerOf(r *ocsp.Response, issuer *x509.Certificate) *x509.Certificate {
+	if r.Certificate == nil {
+		return issuer
+	}
+	return r.Certificate
+}
+
+// responderGood judges whoever signed an answer at the moment it was made: a delegated
+// responder may have been revoked too, unless its issuer says not to ask.
+func (e *Evidence) responderGood(r *ocsp.Response, issuer *x509.Certificate, depth int) bool {
+	by := signerOf(r, issuer)
+	if by.Equal(issuer) || needsNone(by) {
+		return true
+	}
+	if depth >= maxDepth {
+		return false
+	}
+	s := e.status(by, issuer, r.ProducedAt, depth+1)
+	return s.good && (s.revokedAt.IsZero() || s.revokedAt.After(r.ProducedAt))
+}
+
+// vouch notes that a piece says "good" if it speaks of the moment at (EN 319 102-1, 5.2.5),
+// and keeps the first place in the file where one does.
+func (s *status) vouch(thisUpdate, nextUpdate, moment time.Time, at int64) {
+	fresh := !thisUpdate.Before(moment)
+	if !fresh && nextUpdate.Before(moment) {
+		return
+	}
+	s.fresh = s.fresh || fresh
+	if nextUpdate.After(s.until) {
+		s.until = nextUpdate
+	}
+	if !s.good || at < s.last {
+		s.good, s.last = true, at
+	}
+}
+
 // revoke keeps the earliest date.
-func (s *status) revoke(at time.Time, hold bool) {
-	if s.revokedAt.IsZero() || at.Before(s.revokedAt) {
-		s.revokedAt, s.hold = at, hold
+func (s *status) revoke(moment time.Time, hold bool, at int64) {
+	if s.revokedAt.IsZero() || moment.Before(s.revokedAt) {
+		s.revokedAt, s.hold, s.last = moment, hold, at
 	}
 }
 

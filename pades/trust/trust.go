@@ -27,19 +27,6 @@ const (
 	TimeStamp              // RFC 3161 tokens
 )
 
-// Sub-indications of EN 319 102-1 clause 5.1.4 that Validate gives.
-const (
-	NoCertificateChainFound = "NO_CERTIFICATE_CHAIN_FOUND"
-	ChainConstraintsFailure = "CHAIN_CONSTRAINTS_FAILURE"
-	ChainGeneralFailure     = "CERTIFICATE_CHAIN_GENERAL_FAILURE"
-	CryptoConstraints       = "CRYPTO_CONSTRAINTS_FAILURE"
-	OutOfBoundsNoPOE        = "OUT_OF_BOUNDS_NO_POE"
-	NotYetValid             = "NOT_YET_VALID"
-	Revoked                 = "REVOKED"
-	RevokedCANoPOE          = "REVOKED_CA_NO_POE"
-	TryLater                = "TRY_LATER"
-)
-
 // Options of Validate.
 type Options struct {
 	Intermediates []*x509.Certificate // from the signature and the DSS; not trusted
@@ -68,7 +55,7 @@ const maxIntermediates = 100
 func Validate(leaf *x509.Certificate, o Options) Outcome {
 	out := Outcome{Chain: guess(leaf, o.Intermediates)}
 	if leaf == nil {
-		out.SubIndication, out.Text = "NO_SIGNING_CERTIFICATE_FOUND", "There is no certificate to check."
+		out.SubIndication, out.Text = NoSigningCertificateFound, "There is no certificate to check."
 		return out
 	}
 	chain, err := build(leaf, o, o.At)
@@ -80,7 +67,7 @@ func Validate(leaf *x509.Certificate, o Options) Outcome {
 				continue
 			}
 			out.Chain, out.Trusted = chain, true
-			out.Revocation = o.Evidence.check(chain, o.At)
+			out.Revocation = o.Evidence.Check(chain, o.At)
 			outside(&out, leaf, o.At)
 			return out
 		}
@@ -96,7 +83,7 @@ func Validate(leaf *x509.Certificate, o Options) Outcome {
 		out.SubIndication, out.Text = ChainConstraintsFailure, text
 		return out
 	}
-	out.Revocation = o.Evidence.check(chain, o.At)
+	out.Revocation = o.Evidence.Check(chain, o.At)
 	revoked(&out)
 	return out
 }

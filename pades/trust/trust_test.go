@@ -70,14 +70,14 @@ func TestTheWholeChainIsJudged(t *testing.T) {
 	require.Len(t, out.Chain, 3)
 	require.Equal(t, trust.NotChecked, out.Revocation.State)
 
-	o.Evidence = &trust.Evidence{}
-	o.Evidence.AddCRL(list(t, mid, nil))
+	o.Evidence = trust.NewEvidence(time.Now())
+	o.Evidence.AddCRL(list(t, mid, nil), 0)
 	require.Equal(t, trust.NotChecked, trust.Validate(me.cert, o).Revocation.State, "the issuer's own state is missing")
-	o.Evidence.AddCRL(list(t, root, nil))
+	o.Evidence.AddCRL(list(t, root, nil), 0)
 	require.Equal(t, trust.NotRevoked, trust.Validate(me.cert, o).Revocation.State)
 
-	o.Evidence = &trust.Evidence{}
-	o.Evidence.AddCRL(list(t, root, nil, mid.cert.SerialNumber))
+	o.Evidence = trust.NewEvidence(time.Now())
+	o.Evidence.AddCRL(list(t, root, nil, mid.cert.SerialNumber), 0)
 	out = trust.Validate(me.cert, o)
 	require.Equal(t, trust.RevokedCANoPOE, out.SubIndication)
 	require.False(t, out.Failed)
@@ -102,12 +102,12 @@ func TestAListThatIsNotCompleteProvesNothingGood(t *testing.T) {
 		"unknown rule":     {Id: []int{1, 2, 3, 4}, Critical: true, Value: []byte{5, 0}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e := &trust.Evidence{}
-			e.AddCRL(list(t, root, []pkix.Extension{ext}))
+			e := trust.NewEvidence(time.Now())
+			e.AddCRL(list(t, root, []pkix.Extension{ext}), 0)
 			out := trust.Validate(me.cert, trust.Options{Roots: pool, At: time.Now(), Evidence: e})
 			require.Equal(t, trust.NotChecked, out.Revocation.State)
 			require.Empty(t, out.SubIndication)
-			e.AddCRL(list(t, root, []pkix.Extension{ext}, me.cert.SerialNumber))
+			e.AddCRL(list(t, root, []pkix.Extension{ext}, me.cert.SerialNumber), 0)
 			require.Equal(t, trust.Revoked, trust.Validate(me.cert, trust.Options{Roots: pool, At: time.Now(), Evidence: e}).SubIndication)
 		})
 	}
