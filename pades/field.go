@@ -14,8 +14,9 @@ type target struct {
 	name     string
 	form     *pdf.Form
 	existing *pdf.Field    // nil: a new one on page
-	page     pdf.Page      // the first page, for a new field
+	page     pdf.Page      // for a new field
 	lock     *pdf.FieldMDP // what the field wants locked once it is signed
+	docMDP   int           // and what it leaves permitted in the document (PDF 2.0); zero: all
 }
 
 // chooseField checks what the file permits and picks the field.
@@ -32,7 +33,7 @@ func chooseField(f *pdf.File, o Options) (*target, error) {
 		return nil, err
 	}
 	t := &target{name: o.Field, form: form}
-	if t.page, err = f.FirstPage(); err != nil {
+	if t.page, err = f.Page(max(1, o.Page)); err != nil {
 		return nil, err
 	}
 	for i, fd := range form.Fields {
@@ -141,8 +142,10 @@ func canFill(f *pdf.File, t *target, o Options) error {
 	if err != nil {
 		return err
 	}
-	if d.Has("P") {
-		return refuse(RefusedUnsupported, "the field %q asks to lock the document", fd.Name)
+	if d.Has("P") { // ISO 32000-2, table 236
+		if t.docMDP = int(integer(f, d.Get("P"))); t.docMDP < 1 || t.docMDP > 3 {
+			return refuse(RefusedUnsupported, "the lock of the field %q has the permission %d", fd.Name, t.docMDP)
+		}
 	}
 	if lock != nil && !slices.Contains([]string{"All", "Include", "Exclude"}, lock.Action) {
 		return refuse(RefusedUnsupported, "the lock of the field %q has the action %q", fd.Name, lock.Action)

@@ -1,12 +1,16 @@
-// Package pades signs and verifies PDF files by the PAdES baseline profile (ETSI EN
-// 319 142-1). Bytes in, appended bytes out: the original is read through an
-// io.ReaderAt, never held and never touched; what signing adds is one incremental
-// update of a few kilobytes.
+// Package pades signs, extends and verifies PDF files by the PAdES baseline profile (ETSI
+// EN 319 142-1). Bytes in, appended bytes out: the original is read through an io.ReaderAt,
+// never held and never touched; what signing adds is one incremental update of a few
+// kilobytes, and a file of a gigabyte costs what one of a megabyte does.
 //
-// Signing has two phases with a storable value between them, because the key is
-// remote and a person has to approve: Prepare gives the update with a hole and the
-// digest of the signed attributes; Complete checks the raw value and fills the hole.
-// The package knows no network, database or person.
+// Signing has two phases with a storable value between them, because the key is remote and
+// a person has to approve: Prepare gives the update with a hole and the digest of the signed
+// attributes; Complete checks the raw value and fills the hole (levels B-B and B-T). Extend
+// adds validation data and document timestamps (B-LT, B-LTA). Verify judges by EN 319 102-1,
+// Inspect says what a file is, Join reads an original and what was appended as one.
+//
+// The package knows no network, database or person: clock services and responders are
+// functions that are handed in.
 package pades
 
 import (
@@ -67,6 +71,7 @@ type Options struct {
 	Reason      string              // /Reason, optional
 	Location    string              // /Location, optional
 	Field       string              // field to fill, or the name of a new one; empty: the next free "SignatureN"
+	Page        int                 // of a new field, from 1; zero is the first
 	Timestamped bool                // leave room for a timestamp token
 	State       []byte              // SHA-256 state after all bytes of the file (encoding.BinaryMarshaler); nil: the file is read
 	SignParams  []byte              // DER parameters of SignAlgo (RSASSA-PSS-params); nil: the usual ones for the hash

@@ -239,10 +239,10 @@ func signatureDict(f *pdf.File, t *target, o Options) *pdf.Dict {
 		}
 	}
 	var refs pdf.Array
-	if o.Certify != 0 {
+	if p := stricter(o.Certify, t.docMDP); p != 0 {
 		refs = append(refs, pdf.NewDict(pdf.Name("Type"), pdf.Name("SigRef"), pdf.Name("TransformMethod"), pdf.Name("DocMDP"),
 			pdf.Name("TransformParams"), pdf.NewDict(pdf.Name("Type"), pdf.Name("TransformParams"),
-				pdf.Name("P"), pdf.Integer(int64(o.Certify)), pdf.Name("V"), pdf.Name("1.2"))))
+				pdf.Name("P"), pdf.Integer(int64(p)), pdf.Name("V"), pdf.Name("1.2"))))
 	}
 	if t.lock != nil {
 		refs = append(refs, fieldMDP(f, t.lock))
@@ -251,6 +251,14 @@ func signatureDict(f *pdf.File, t *target, o Options) *pdf.Dict {
 		d.Set("Reference", refs)
 	}
 	return d
+}
+
+// stricter is the smaller of two permissions, where zero is none.
+func stricter(a, b int) int {
+	if a == 0 || b == 0 {
+		return max(a, b)
+	}
+	return min(a, b)
 }
 
 // signatureHoles is a signature dictionary with room for a value of so many digits.

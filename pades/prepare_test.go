@@ -285,7 +285,28 @@ func TestLocksAreKept(t *testing.T) {
 	refusedAs(t, pades.RefusedFieldLocked, out, pades.Options{Field: "b"})
 	_, sigs = read(t, signed(t, out, ecSigner(), pades.Options{}))
 	require.Len(t, sigs, 2)
-	refusedAs(t, pades.RefusedUnsupported, fieldFile("/Lock <</Action /All /P 1>>"), pades.Options{Field: "a"})
+	refusedAs(t, pades.RefusedUnsupported, fieldFile("/Lock <</Action /All /P 4>>"), pades.Options{Field: "a"})
+}
+
+// A field may ask that the document be closed once it is signed (ISO 32000-2, table 236).
+func TestALockMayCloseTheDocument(t *testing.T) {
+	out := signed(t, fieldFile("/Lock <</Type /SigFieldLock /Action /Include /Fields [(a)] /P 1>>"), ecSigner(), pades.Options{Field: "a"})
+	_, sigs := read(t, out)
+	require.Equal(t, 1, sigs[0].DocMDP)
+	refusedAs(t, pades.RefusedCertified, out, pades.Options{Field: "b"})
+}
+
+func TestANewFieldGoesOnThePageThatIsAsked(t *testing.T) {
+	out := signed(t, pdftest.Plain(3), ecSigner(), pades.Options{Page: 3})
+	f, sigs := read(t, out)
+	third, err := f.Page(3)
+	require.NoError(t, err)
+	require.Equal(t, third.Ref, sigs[0].Field.Dict.Get("P"))
+	require.Equal(t, pdf.Array{sigs[0].Field.Ref}, third.Dict.Get("Annots"))
+	first, err := f.Page(1)
+	require.NoError(t, err)
+	require.False(t, first.Dict.Has("Annots"))
+	refusedAs(t, pades.RefusedNoPage, pdftest.Plain(3), pades.Options{Page: 4})
 }
 
 func TestDemandsOfAFieldAreMetOrRefused(t *testing.T) {

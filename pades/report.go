@@ -103,6 +103,7 @@ type signatureJSON struct {
 	ClaimedTime   *time.Time  `json:"claimedTime,omitempty"`
 	StampTime     *time.Time  `json:"timestampTime,omitempty"`
 	StampIssuer   string      `json:"timestampIssuer,omitempty"`
+	Stamp         *stampJSON  `json:"timestamp,omitempty"`
 	Digest        string      `json:"signedDigest,omitempty"`
 	Computed      string      `json:"computedDigest,omitempty"`
 	Revision      int         `json:"revision"`
@@ -110,6 +111,14 @@ type signatureJSON struct {
 	CoversAll     bool        `json:"coversWholeFile"`
 	Length        int64       `json:"coveredBytes"`
 	Checks        []checkJSON `json:"checks"`
+}
+
+type stampJSON struct {
+	Indication    Indication `json:"indication"`
+	SubIndication string     `json:"subIndication,omitempty"`
+	Time          *time.Time `json:"statedTime,omitempty"`
+	Issuer        string     `json:"issuer,omitempty"`
+	Text          string     `json:"explanation,omitempty"`
 }
 
 type checkJSON struct {
@@ -135,6 +144,9 @@ func (s *SignatureResult) wire() signatureJSON {
 		ClaimedTime: moment(s.ClaimedTime), StampTime: moment(s.StampTime), StampIssuer: s.StampIssuer,
 		Digest: hex.EncodeToString(s.Digest), Computed: hex.EncodeToString(s.Computed), Revision: s.Revision, Revisions: s.Revisions,
 		CoversAll: s.CoversAll, Length: s.Length, Checks: []checkJSON{}}
+	if s.Stamp != nil {
+		out.Stamp = &stampJSON{s.Stamp.Indication, s.Stamp.SubIndication, moment(s.Stamp.Time), s.Stamp.Issuer, s.Stamp.Text}
+	}
 	for _, c := range s.Chain {
 		out.Chain = append(out.Chain, c.Subject.String())
 	}

@@ -47,17 +47,27 @@ type SignatureResult struct {
 	Certificate  *x509.Certificate
 	Chain        []*x509.Certificate // leaf first, as built; ends in a trusted root only if trust was found
 
-	Algorithm   string    // "RSA with SHA-256", "ECDSA P-256 with SHA-256"
-	Level       string    // "B-B", "B-T", "B-LT", "B-LTA", or empty when not PAdES baseline
-	ClaimedTime time.Time // from /M, only the signer's clock
-	StampTime   time.Time // from the signature timestamp, zero when there is none
-	StampIssuer string    // common name of the clock service's certificate
-	Digest      []byte    // message digest the signature speaks of
-	Computed    []byte    // digest the file gives
-	Revision    int       // number of the revision it covers, from 1
-	Revisions   int       // of the file
-	CoversAll   bool      // its byte range ends at the end of the file
-	Length      int64     // bytes of the file that it covers, hole included
+	Algorithm   string       // "RSA with SHA-256", "ECDSA P-256 with SHA-256"
+	Level       string       // "B-B", "B-T", "B-LT", "B-LTA", or empty when not PAdES baseline
+	ClaimedTime time.Time    // from /M, only the signer's clock
+	StampTime   time.Time    // from the signature timestamp, zero when there is none
+	StampIssuer string       // common name of the clock service's certificate
+	Stamp       *StampResult // of the signature timestamp, nil when there is none
+	Digest      []byte       // message digest the signature speaks of
+	Computed    []byte       // digest the file gives
+	Revision    int          // number of the revision it covers, from 1
+	Revisions   int          // of the file
+	CoversAll   bool         // its byte range ends at the end of the file
+	Length      int64        // bytes of the file that it covers, hole included
+}
+
+// StampResult is the outcome for the timestamp inside a signature (EN 319 102-1, 5.4).
+type StampResult struct {
+	Indication    Indication // PASSED is TotalPassed here
+	SubIndication string
+	Time          time.Time // as stated, proven only when passed
+	Issuer        string    // common name of the clock service's certificate
+	Text          string    // one sentence: why it is not passed
 }
 
 // Check is one row of a report.

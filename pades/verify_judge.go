@@ -1,6 +1,7 @@
 package pades
 
 import (
+	"bytes"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -286,21 +287,16 @@ func (v *verification) stampTime(it *item, d *verdict) (time.Time, *stampFinding
 	if err == nil && raw == nil {
 		return v.control, nil
 	}
-	var token *tsp.Token
-	if err == nil {
-		token, err = tsp.ParseToken(raw)
-	}
-	if err == nil {
-		h := token.Hash.New()
-		h.Write(it.signer.Value)
-		err = token.Check(h.Sum(nil), nil)
-	}
+	res := &StampResult{Indication: TotalPassed}
+	it.out.Stamp = res
+	token, err := checkedToken(it, raw, err)
 	if err != nil {
-		text := "The timestamp is not good: " + fragment(err) + "."
-		d.against(rankStamp, Indeterminate, trust.SigConstraintsFailure, text)
-		return v.control, &stampFinding{state: "bad", text: text}
+		res.Indication, res.SubIndication, res.Text = TotalFailed, stampFault(err), "The timestamp is not good: "+fragment(err)+"."
+		d.against(rankStamp, Indeterminate, trust.SigConstraintsFailure, res.Text)
+		return v.control, &stampFinding{state: "bad", text: res.Text}
 	}
-	it.out.StampIssuer = nameOf(token.Certificate.Subject.CommonName, token.Certificate.Subject.String())
+	res.Time, res.Issuer = token.Time, nameOf(token.Certificate.Subject.CommonName, token.Certificate.Subject.String())
+	it.out.StampIssuer = res.Issuer
 	s := &stampFinding{token: token, state: "good"}
 	if odd := token.Oddities(); len(odd) > 0 {
 		d.against(rankOdd, Indeterminate, trust.SigConstraintsFailure, "The timestamp is oddly built: "+odd[0]+".")
@@ -311,14 +307,52 @@ func (v *verification) stampTime(it *item, d *verdict) (time.Time, *stampFinding
 	switch {
 	case s.outcome.SubIndication != "":
 		s.state, s.text = "unknown", "The clock service cannot be confirmed. "+s.outcome.Text
+		res.Indication, res.SubIndication, res.Text = Indeterminate, s.outcome.SubIndication, s.text
+		if s.outcome.Failed {
+			res.Indication = TotalFailed
+		}
 	case token.Time.After(v.control.Add(allowedClockDifference)):
 		s.state, s.text = "bad", "The timestamp is later than a time that is proven to be later still."
+		res.Indication, res.SubIndication, res.Text = Indeterminate, trust.TimestampOrderFailure, s.text
 		d.against(rankStamp, Indeterminate, trust.TimestampOrderFailure, s.text)
 	default:
 		it.out.StampTime = token.Time
 		return token.Time, s
 	}
 	return v.control, s
+}
+
+// checkedToken reads a token and holds it against the signature's value.
+func checkedToken(it *item, raw []byte, err error) (*tsp.Token, error) {
+	if err != nil {
+		return nil, err
+	}
+	token, err := tsp.ParseToken(raw)
+	if err != nil {
+		return nil, err
+	}
+	h := token.Hash.New()
+	h.Write(it.signer.Value)
+	sum := h.Sum(nil)
+	if !bytes.Equal(sum, token.Imprint) {
+		return nil, &cms.Error{Kind: cms.Digest, Text: "the timestamp was made for something else"}
+	}
+	return token, token.Check(sum, nil)
+}
+
+// stampFault is the sub-indication for a token that does not hold.
+func stampFault(err error) string {
+	switch cms.KindOf(err) {
+	case cms.Malformed:
+		return trust.FormatFailure
+	case cms.Digest:
+		return trust.HashFailure
+	case cms.Weak, cms.Unsupported:
+		return trust.CryptoConstraints
+	case cms.NoSigner:
+		return trust.NoSigningCertificateFound
+	}
+	return trust.SigCryptoFailure
 }
 
 type stampFinding struct {

@@ -74,9 +74,17 @@ func (w *pageWalk) node(at Place, o Object, depth int) error {
 	return nil
 }
 
-// FirstPage is the first page in reading order, ErrNoPage when there is none.
-func (f *File) FirstPage() (page Page, err error) {
-	err = f.Pages(func(p Page) bool { page = p; return false })
+// FirstPage is Page of 1.
+func (f *File) FirstPage() (Page, error) { return f.Page(1) }
+
+// Page is a page by its number in reading order, from 1; ErrNoPage when there are fewer.
+func (f *File) Page(n int) (page Page, err error) {
+	err = f.Pages(func(p Page) bool {
+		if n--; n == 0 {
+			page = p
+		}
+		return n > 0
+	})
 	if err == nil && page.Dict == nil {
 		err = ErrNoPage
 	}
