@@ -3,18 +3,16 @@ package cms
 import (
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rsa"
-	_ "crypto/sha256" // the hashes we accept
-	_ "crypto/sha512"
-	"encoding/asn1"
 	"fmt"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
 )
 
-// Scheme is how a key signs a digest.
+// Scheme is how a key signs.
 type Scheme int
 
 // The schemes accepted.
@@ -22,33 +20,36 @@ const (
 	PKCS1v15 Scheme = iota + 1
 	PSS             // salt as long as the hash when signing
 	ECDSA
+	Ed25519 // with SHA-512, and over the attributes themselves (RFC 8419, 3.1)
 )
 
 // Algorithm is a hash and a scheme. It can be stored as JSON.
 type Algorithm struct {
 	Hash   crypto.Hash
 	Scheme Scheme
-	salt   int // PSS, when verifying: salt length; 0 means the hash's length
-}
 
-const minRSABits = 2048
+	// PSS as read from a signature. Without a hash for the mask it is as we sign: mask with
+	// Hash, and a salt of its length.
+	mask crypto.Hash
+	salt int
+}
 
 // AlgorithmFor picks the algorithm for a signature algorithm OID as a CSC service names
 // it, its DER parameters (RSASSA-PSS-params, may be nil), the key and the wished hash.
 // An OID that implies a hash wins over h only if both agree; h may be zero then. An empty
-// oid means the key's usual scheme. It refuses SHA-1, MD5, RSA below 2048 bits and curves
-// other than P-256, P-384 and P-521.
+// oid means the key's usual scheme. It refuses SHA-1, MD5, SHA-224, SHA-3 (few readers know
+// it), RSA below 2048 bits and curves other than P-256, P-384, P-521 and Ed25519.
 func AlgorithmFor(oid string, params []byte, pub crypto.PublicKey, h crypto.Hash) (Algorithm, error) {
 	if err := checkKey(pub); err != nil {
 		return Algorithm{}, err
 	}
-	_, isRSA := pub.(*rsa.PublicKey)
-	a := Algorithm{Hash: h}
+	a := Algorithm{Hash: h, Scheme: usual(pub)}
 	var implied crypto.Hash
 	switch {
-	case oid == "" && isRSA, oid == oidRSA.String():
+	case oid == "":
+	case oid == oidRSA.String():
 		a.Scheme = PKCS1v15
-	case oid == "", oid == oidECKey.String():
+	case oid == oidECKey.String():
 		a.Scheme = ECDSA
 	case oid == oidPSS.String():
 		a.Scheme = PSS
@@ -56,6 +57,9 @@ func AlgorithmFor(oid string, params []byte, pub crypto.PublicKey, h crypto.Hash
 			got, err := parsePSS(params)
 			if err != nil {
 				return Algorithm{}, err
+			}
+			if got.mask != got.Hash {
+				return Algorithm{}, fail(Unsupported, "PSS with two different hashes is not supported")
 			}
 			if got.salt != got.Hash.Size() {
 				return Algorithm{}, fail(Unsupported, "PSS with a salt of %d bytes, where the hash has %d", got.salt, got.Hash.Size())
@@ -69,6 +73,9 @@ func AlgorithmFor(oid string, params []byte, pub crypto.PublicKey, h crypto.Hash
 		}
 		a.Scheme, implied = got.Scheme, got.Hash
 	}
+	if a.Scheme == Ed25519 {
+		implied = crypto.SHA512
+	}
 	if implied != 0 {
 		if a.Hash != 0 && a.Hash != implied {
 			return Algorithm{}, fail(Unsupported, "the signature algorithm means %s, the document was prepared with %s", implied, a.Hash)
@@ -81,49 +88,27 @@ func AlgorithmFor(oid string, params []byte, pub crypto.PublicKey, h crypto.Hash
 	if err := checkHash(a.Hash); err != nil {
 		return Algorithm{}, err
 	}
-	if isRSA == (a.Scheme == ECDSA) {
+	if !a.fits(pub) {
 		return Algorithm{}, fail(Unsupported, "the signature algorithm does not fit the certificate's key")
 	}
 	return a, nil
 }
 
-func combined(oid string) (Algorithm, bool) {
-	switch oid {
-	case oidSHA256RSA.String():
-		return Algorithm{Hash: crypto.SHA256, Scheme: PKCS1v15}, true
-	case oidSHA384RSA.String():
-		return Algorithm{Hash: crypto.SHA384, Scheme: PKCS1v15}, true
-	case oidSHA512RSA.String():
-		return Algorithm{Hash: crypto.SHA512, Scheme: PKCS1v15}, true
-	case oidSHA256ECDSA.String():
-		return Algorithm{Hash: crypto.SHA256, Scheme: ECDSA}, true
-	case oidSHA384ECDSA.String():
-		return Algorithm{Hash: crypto.SHA384, Scheme: ECDSA}, true
-	case oidSHA512ECDSA.String():
-		return Algorithm{Hash: crypto.SHA512, Scheme: ECDSA}, true
+func usual(pub crypto.PublicKey) Scheme {
+	switch pub.(type) {
+	case *rsa.PublicKey:
+		return PKCS1v15
+	case *ecdsa.PublicKey:
+		return ECDSA
 	}
-	return Algorithm{}, false
+	return Ed25519
 }
 
-func unknownAlgorithm(oid string) error {
-	switch oid {
-	case oidMD5RSA.String(), oidMD5.String():
-		return fail(Weak, "MD5 is no longer safe")
-	case oidSHA1RSA.String(), oidSHA1ECDSA.String(), oidSHA1.String():
-		return fail(Weak, "SHA-1 is no longer safe")
-	}
-	return fail(Unsupported, "the algorithm %s is not supported", oid)
+func (a Algorithm) fits(pub crypto.PublicKey) bool {
+	return a.Scheme == usual(pub) || a.Scheme == PSS && usual(pub) == PKCS1v15
 }
 
-func checkHash(h crypto.Hash) error {
-	switch h {
-	case crypto.SHA256, crypto.SHA384, crypto.SHA512:
-		return nil
-	case crypto.MD5, crypto.SHA1:
-		return fail(Weak, "%s is no longer safe", h)
-	}
-	return fail(Unsupported, "the hash %s is not supported", h)
-}
+const minRSABits = 2048
 
 func checkKey(pub crypto.PublicKey) error {
 	switch k := pub.(type) {
@@ -142,11 +127,15 @@ func checkKey(pub crypto.PublicKey) error {
 			return nil
 		}
 		return fail(Unsupported, "the elliptic curve %s is not supported", k.Curve.Params().Name)
+	case ed25519.PublicKey:
+		if len(k) == ed25519.PublicKeySize {
+			return nil
+		}
 	}
 	return fail(Unsupported, "keys of the type %T are not supported", pub)
 }
 
-// Describe names algorithm and key for a person: "RSA-PSS 3072 with SHA-256".
+// Describe names algorithm and key for a person: "RSA-PSS 3072 with SHA-256", "Ed25519".
 func Describe(a Algorithm, pub crypto.PublicKey) string {
 	switch k := pub.(type) {
 	case *rsa.PublicKey:
@@ -156,57 +145,48 @@ func Describe(a Algorithm, pub crypto.PublicKey) string {
 		return fmt.Sprintf("RSA %d with %s", k.N.BitLen(), a.Hash)
 	case *ecdsa.PublicKey:
 		return fmt.Sprintf("ECDSA %s with %s", k.Curve.Params().Name, a.Hash)
+	case ed25519.PublicKey:
+		return "Ed25519"
 	}
 	return a.Hash.String()
 }
 
-// verify checks a value over a digest. ECDSA values are DER.
-func (a Algorithm) verify(pub crypto.PublicKey, digest, value []byte) bool {
+// input is what a key gets for a message: its digest, or for Ed25519 the message.
+func (a Algorithm) input(message []byte) []byte {
+	if a.Scheme == Ed25519 {
+		return message
+	}
+	return sum(a.Hash, message)
+}
+
+// verify checks a value over what input gave. ECDSA values are DER.
+func (a Algorithm) verify(pub crypto.PublicKey, input, value []byte) bool {
+	if !a.fits(pub) {
+		return false
+	}
 	switch k := pub.(type) {
 	case *rsa.PublicKey:
 		if a.Scheme == PSS {
-			salt := a.salt
-			if salt == 0 {
-				salt = a.Hash.Size()
-			}
-			return rsa.VerifyPSS(k, a.Hash, digest, value, &rsa.PSSOptions{SaltLength: salt, Hash: a.Hash}) == nil
+			return a.verifyPSS(k, input, value)
 		}
-		return a.Scheme == PKCS1v15 && rsa.VerifyPKCS1v15(k, a.Hash, digest, value) == nil
+		return rsa.VerifyPKCS1v15(k, a.Hash, input, value) == nil
 	case *ecdsa.PublicKey:
-		return a.Scheme == ECDSA && ecdsa.VerifyASN1(k, digest, value)
+		return ecdsa.VerifyASN1(k, input, value)
+	case ed25519.PublicKey:
+		return ed25519.Verify(k, input, value)
 	}
 	return false
 }
 
 // SignerOpts are what a crypto.Signer needs to make a value for this algorithm.
 func (a Algorithm) SignerOpts() crypto.SignerOpts {
-	if a.Scheme == PSS {
+	switch a.Scheme {
+	case PSS:
 		return &rsa.PSSOptions{SaltLength: rsa.PSSSaltLengthEqualsHash, Hash: a.Hash}
+	case Ed25519:
+		return crypto.Hash(0)
 	}
 	return a.Hash
-}
-
-func hashOID(h crypto.Hash) asn1.ObjectIdentifier {
-	switch h {
-	case crypto.SHA384:
-		return oidSHA384
-	case crypto.SHA512:
-		return oidSHA512
-	}
-	return oidSHA256
-}
-
-// HashOf gives the hash an OID names. SHA-1 and MD5 are an error of kind Weak.
-func HashOf(oid asn1.ObjectIdentifier) (crypto.Hash, error) {
-	switch {
-	case oid.Equal(oidSHA256):
-		return crypto.SHA256, nil
-	case oid.Equal(oidSHA384):
-		return crypto.SHA384, nil
-	case oid.Equal(oidSHA512):
-		return crypto.SHA512, nil
-	}
-	return 0, unknownAlgorithm(oid.String())
 }
 
 // AddHash appends the AlgorithmIdentifier of a hash, without parameters (RFC 5754, 2).
@@ -217,83 +197,18 @@ func AddHash(b *cryptobyte.Builder, h crypto.Hash) {
 // addSignature appends the AlgorithmIdentifier of the signature.
 func (a Algorithm) addSignature(b *cryptobyte.Builder) {
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		switch a.Scheme {
-		case PSS:
+		if a.Scheme == PSS {
 			b.AddASN1ObjectIdentifier(oidPSS)
 			b.AddBytes(PSSParameters(a.Hash))
-		case ECDSA:
-			b.AddASN1ObjectIdentifier(map[crypto.Hash]asn1.ObjectIdentifier{
-				crypto.SHA256: oidSHA256ECDSA, crypto.SHA384: oidSHA384ECDSA, crypto.SHA512: oidSHA512ECDSA}[a.Hash])
-		default:
-			b.AddASN1ObjectIdentifier(map[crypto.Hash]asn1.ObjectIdentifier{
-				crypto.SHA256: oidSHA256RSA, crypto.SHA384: oidSHA384RSA, crypto.SHA512: oidSHA512RSA}[a.Hash])
+			return
+		}
+		for _, c := range combinations {
+			if c.Hash == a.Hash && c.Scheme == a.Scheme {
+				b.AddASN1ObjectIdentifier(c.oid)
+			}
+		}
+		if a.Scheme == PKCS1v15 { // the others have no parameters (RFC 5758, 3.2; RFC 8410, 3)
 			b.AddASN1NULL()
 		}
 	})
-}
-
-// PSSParameters is the DER of RSASSA-PSS-params (RFC 4055, 3.1) with MGF1 on the same hash
-// and a salt of the hash's length, as CSC's signAlgoParams wants it.
-func PSSParameters(h crypto.Hash) []byte {
-	var b cryptobyte.Builder
-	withNull := func(b *cryptobyte.Builder) {
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(hashOID(h))
-			b.AddASN1NULL()
-		})
-	}
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1(context(0), withNull)
-		b.AddASN1(context(1), func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1ObjectIdentifier(oidMGF1)
-				withNull(b)
-			})
-		})
-		b.AddASN1(context(2), func(b *cryptobyte.Builder) { b.AddASN1Int64(int64(h.Size())) })
-	})
-	return b.BytesOrPanic()
-}
-
-func parsePSS(der []byte) (Algorithm, error) {
-	bad := fail(Malformed, "the PSS parameters cannot be read")
-	in := cryptobyte.String(der)
-	var seq, part cryptobyte.String
-	var has bool
-	if !in.ReadASN1(&seq, cbasn1.SEQUENCE) || !in.Empty() {
-		return Algorithm{}, bad
-	}
-	if !seq.ReadOptionalASN1(&part, &has, context(0)) {
-		return Algorithm{}, bad
-	}
-	if !has {
-		return Algorithm{}, fail(Weak, "SHA-1 is no longer safe") // the DEFAULT of RFC 4055
-	}
-	id, ok := readAlgorithm(&part)
-	if !ok {
-		return Algorithm{}, bad
-	}
-	h, err := HashOf(id.oid)
-	if err != nil {
-		return Algorithm{}, err
-	}
-	if !seq.ReadOptionalASN1(&part, &has, context(1)) || !has {
-		return Algorithm{}, bad
-	}
-	mgf, ok := readAlgorithm(&part)
-	if !ok || !mgf.oid.Equal(oidMGF1) {
-		return Algorithm{}, bad
-	}
-	inner := cryptobyte.String(mgf.params)
-	mgfHash, ok := readAlgorithm(&inner)
-	if !ok || !mgfHash.oid.Equal(id.oid) {
-		return Algorithm{}, fail(Unsupported, "PSS with two different hashes is not supported")
-	}
-	salt, trailer := 20, 1
-	if !seq.ReadOptionalASN1(&part, &has, context(2)) || has && (!part.ReadASN1Integer(&salt) || !part.Empty()) ||
-		!seq.ReadOptionalASN1(&part, &has, context(3)) || has && (!part.ReadASN1Integer(&trailer) || !part.Empty()) ||
-		!seq.Empty() || salt <= 0 || salt > 512 || trailer != 1 {
-		return Algorithm{}, bad
-	}
-	return Algorithm{Hash: h, Scheme: PSS, salt: salt}, nil
 }

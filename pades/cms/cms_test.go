@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/ecdsa"
+	"crypto/ed25519"
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
@@ -15,6 +16,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -101,12 +103,31 @@ var algorithms = []algorithmCase{
 	{"p256", func(t testing.TB) crypto.Signer { return ecKey(t, elliptic.P256()) }, "1.2.840.10045.4.3.2", 0},
 	{"p384", func(t testing.TB) crypto.Signer { return ecKey(t, elliptic.P384()) }, "1.2.840.10045.4.3.3", 0},
 	{"p521", func(t testing.TB) crypto.Signer { return ecKey(t, elliptic.P521()) }, "1.2.840.10045.4.3.4", 0},
+	{"rsa-usual", func(testing.TB) crypto.Signer { return rsaKey() }, "", 0},
+	{"rsa-sha512", func(testing.TB) crypto.Signer { return rsaKey() }, "1.2.840.113549.1.1.13", 0},
+	{"pss-sha384", func(testing.TB) crypto.Signer { return rsaKey() }, "1.2.840.113549.1.1.10", crypto.SHA384},
+	{"p256-sha512", func(t testing.TB) crypto.Signer { return ecKey(t, elliptic.P256()) }, "1.2.840.10045.2.1", crypto.SHA512},
+	{"p384-sha256", func(t testing.TB) crypto.Signer { return ecKey(t, elliptic.P384()) }, "1.2.840.10045.4.3.2", 0},
+	{"p521-sha384", func(t testing.TB) crypto.Signer { return ecKey(t, elliptic.P521()) }, "1.2.840.10045.4.3.3", 0},
+	{"p521-sha256", func(t testing.TB) crypto.Signer { return ecKey(t, elliptic.P521()) }, "", crypto.SHA256},
+	{"ed25519", edKey, "1.3.101.112", 0},
+	{"ed25519-usual", edKey, "", crypto.SHA512},
 }
 
+func edKey(t testing.TB) crypto.Signer {
+	_, k, err := ed25519.GenerateKey(rand.Reader)
+	require.NoError(t, err)
+	return k
+}
+
+// OpenSSL 3.0 knows no Ed25519 in CMS; BouncyCastle judges that.
 func TestOpenSSLAcceptsEveryAlgorithm(t *testing.T) {
 	openssl, err := exec.LookPath("openssl")
 	require.NoError(t, err, "openssl is missing: run make setup")
 	for _, c := range algorithms {
+		if strings.HasPrefix(c.name, "ed25519") {
+			continue
+		}
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			id := issue(t, c.key(t))
@@ -148,13 +169,19 @@ func TestOwnVerificationAcceptsEveryAlgorithm(t *testing.T) {
 }
 
 func TestPreparationSurvivesJSON(t *testing.T) {
-	id := issue(t, rsaKey())
-	_, u, value := sign(t, id, "1.2.840.113549.1.1.10", crypto.SHA384)
+	survivesJSON(t, issue(t, rsaKey()), "1.2.840.113549.1.1.10", crypto.SHA384)
+	survivesJSON(t, issue(t, edKey(t)), "1.3.101.112", 0)
+}
+
+func survivesJSON(t *testing.T, id identity, oid string, h crypto.Hash) {
+	t.Helper()
+	_, u, value := sign(t, id, oid, h)
 	raw, err := json.Marshal(u)
 	require.NoError(t, err)
 	var back cms.Unsigned
 	require.NoError(t, json.Unmarshal(raw, &back))
 	require.Equal(t, u.Digest(), back.Digest())
+	require.Equal(t, u.ToBeSigned(), back.ToBeSigned())
 	_, err = back.CheckValue(value)
 	require.NoError(t, err)
 }
@@ -205,6 +232,13 @@ func TestWeakAlgorithmsAreRefusedByName(t *testing.T) {
 		{"1.2.840.113549.1.1.11", &ecKey(t, elliptic.P256()).PublicKey, 0, cms.Unsupported},
 		{"1.2.840.113549.1.1.11", rsaKey().Public(), crypto.SHA512, cms.Unsupported},
 		{"1.3.101.112", rsaKey().Public(), 0, cms.Unsupported},
+		{"1.3.101.112", edKey(t).Public(), crypto.SHA256, cms.Unsupported},
+		{"1.2.840.10045.4.3.2", edKey(t).Public(), 0, cms.Unsupported},
+		{"1.2.840.113549.1.1.14", rsaKey().Public(), 0, cms.Weak},
+		{"1.2.840.113549.1.1.1", rsaKey().Public(), crypto.SHA224, cms.Weak},
+		{"1.2.840.113549.1.1.1", rsaKey().Public(), crypto.SHA3_256, cms.Unsupported},
+		{"1.3.101.113", rsaKey().Public(), 0, cms.Unsupported},
+		{"1.2.840.113549.1.1.11", nil, 0, cms.Unsupported},
 	} {
 		_, err := cms.AlgorithmFor(c.oid, nil, c.pub, c.hash)
 		require.Equal(t, c.kind, cms.KindOf(err), "%s %v", c.oid, err)

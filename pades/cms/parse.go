@@ -28,6 +28,7 @@ type SignedData struct {
 
 	version int
 	digests []identifier
+	exotic  [][]byte // the certificates that could not be read
 }
 
 // Signer is a SignerInfo.
@@ -149,6 +150,7 @@ func (sd *SignedData) parseCertificates(in cryptobyte.String) error {
 		if c, err := x509.ParseCertificate(raw); tag == cbasn1.SEQUENCE && err == nil {
 			sd.Certificates = append(sd.Certificates, c)
 		} else {
+			sd.exotic = append(sd.exotic, raw)
 			sd.Unreadable++ // attribute certificates, exotic keys: not ours to judge unless the signer's
 		}
 	}

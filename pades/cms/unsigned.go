@@ -46,6 +46,9 @@ func newUnsigned(chain []*x509.Certificate, alg Algorithm, messageDigest []byte,
 	if err := checkKey(chain[0].PublicKey); err != nil {
 		return nil, err
 	}
+	if !alg.fits(chain[0].PublicKey) {
+		return nil, fail(Unsupported, "the signature algorithm does not fit the certificate's key")
+	}
 	if len(messageDigest) != alg.Hash.Size() {
 		return nil, fail(Malformed, "a digest of %d bytes is not one of %s", len(messageDigest), alg.Hash)
 	}
@@ -72,12 +75,13 @@ func newUnsigned(chain []*x509.Certificate, alg Algorithm, messageDigest []byte,
 	return u, nil
 }
 
-// Digest is what the key signs: the digest of the attributes as SET OF (RFC 5652, 5.4).
-func (u *Unsigned) Digest() []byte {
-	h := u.Algorithm.Hash.New()
-	h.Write(u.Attributes)
-	return h.Sum(nil)
-}
+// Digest is the digest of the attributes as SET OF (RFC 5652, 5.4): what a key signs that is
+// given hashes, so any but Ed25519. It names the preparation in any case.
+func (u *Unsigned) Digest() []byte { return sum(u.Algorithm.Hash, u.Attributes) }
+
+// ToBeSigned is what goes to the key: Digest, or for Ed25519 the attributes themselves
+// (RFC 8419, 3.1), which a service that signs hashes cannot do.
+func (u *Unsigned) ToBeSigned() []byte { return u.Algorithm.input(u.Attributes) }
 
 // CheckValue verifies a raw signature value with the key of the leaf, before anything is
 // published, and returns it as CMS wants it: ECDSA as DER, whichever of DER and r||s came.
@@ -86,11 +90,11 @@ func (u *Unsigned) CheckValue(value []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	digest := u.Digest()
-	if u.Algorithm.verify(leaf.PublicKey, digest, value) {
+	input := u.ToBeSigned()
+	if u.Algorithm.verify(leaf.PublicKey, input, value) {
 		return value, nil
 	}
-	if der, ok := fromPlain(value); ok && u.Algorithm.Scheme == ECDSA && u.Algorithm.verify(leaf.PublicKey, digest, der) {
+	if der, ok := fromPlain(value); ok && u.Algorithm.Scheme == ECDSA && u.Algorithm.verify(leaf.PublicKey, input, der) {
 		return der, nil
 	}
 	return nil, fail(Signature, "the signature value does not belong to this document and certificate")
@@ -168,7 +172,7 @@ func (u *Unsigned) leaf() (*x509.Certificate, error) {
 
 // SignLocal makes the value with a key that is at hand, for the command line and tests.
 func SignLocal(u *Unsigned, key crypto.Signer) ([]byte, error) {
-	return key.Sign(rand.Reader, u.Digest(), u.Algorithm.SignerOpts())
+	return key.Sign(rand.Reader, u.ToBeSigned(), u.Algorithm.SignerOpts())
 }
 
 func attribute(oid []int, value func(*cryptobyte.Builder)) []byte {
@@ -182,15 +186,13 @@ func attribute(oid []int, value func(*cryptobyte.Builder)) []byte {
 
 // addESS appends SigningCertificateV2. The hash is named unless it is the DEFAULT, SHA-256.
 func addESS(b *cryptobyte.Builder, leaf *x509.Certificate, h crypto.Hash) {
-	sum := h.New()
-	sum.Write(leaf.Raw)
 	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 				if h != crypto.SHA256 {
 					AddHash(b, h)
 				}
-				b.AddASN1OctetString(sum.Sum(nil))
+				b.AddASN1OctetString(sum(h, leaf.Raw))
 				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
 						b.AddASN1(context(4), func(b *cryptobyte.Builder) { b.AddBytes(leaf.RawIssuer) })

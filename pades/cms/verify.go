@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto"
 	"crypto/rsa"
-	"crypto/sha1" // only for the old ESS attribute, where the signature itself binds the certificate
 	"crypto/subtle"
 	"crypto/x509"
 	"encoding/asn1"
@@ -19,6 +18,7 @@ type Verified struct {
 	Algorithm   Algorithm
 	Digest      []byte // of the content
 	ESS         int    // 1 or 2: which signing-certificate attribute binds the certificate; 0: none
+	Bare        bool   // there are no signed attributes: the value is over the content's digest itself
 }
 
 // One gives the only signer. PDF and RFC 3161 allow exactly one.
@@ -30,7 +30,7 @@ func (sd *SignedData) One() (*Signer, error) {
 }
 
 // Hash is the digest algorithm of the signer, which the caller hashes the content with.
-// SHA-1 and MD5 give an error of kind Weak.
+// With MD5, SHA-1 and SHA-224 the hash comes beside an error of kind Weak.
 func (s *Signer) Hash() (crypto.Hash, error) { return HashOf(s.digestAlg.oid) }
 
 // MessageDigest is the digest the signature speaks of.
@@ -70,54 +70,79 @@ func (sd *SignedData) Certificate(s *Signer) (*x509.Certificate, error) {
 			return c, nil
 		}
 	}
-	return nil, fail(NoSigner, "the signer's certificate is not in the signature")
+	return nil, sd.exoticSigner(s)
 }
 
 // Verify checks one signer over content with the given digest (made with s.Hash): content
 // type, message digest, the certificate's binding (if there is an ESS attribute; the caller
-// decides whether it must be), the algorithms, and the value. Signed attributes must be there.
+// decides whether it must be), the algorithms, and the value. Without signed attributes
+// (RFC 5652, 5.4) only the value is there to check.
+//
+// That an algorithm or key is weak is said last: an error of kind Weak means that all else
+// holds, and comes with Verified filled in.
 func (sd *SignedData) Verify(s *Signer, digest []byte) (Verified, error) {
 	var v Verified
-	if s.Signed == nil {
-		return v, fail(Malformed, "the signature has no signed attributes")
+	h, weak := s.Hash()
+	if h == 0 || weak != nil && len(digest) != h.Size() { // the caller did not hash with it
+		return v, weak
 	}
-	h, err := s.Hash()
+	cert, claimed, err := sd.claims(s, digest)
 	if err != nil {
 		return v, err
 	}
-	if err := sd.checkContentType(s); err != nil {
-		return v, err
-	}
-	claimed, err := s.MessageDigest()
-	if err != nil {
-		return v, err
-	}
-	cert, err := sd.Certificate(s)
-	if err != nil {
-		return v, err
-	}
-	v.Certificate, v.Digest = cert, claimed
+	v.Certificate, v.Digest, v.Bare = cert, claimed, s.Signed == nil
 	if subtle.ConstantTimeCompare(claimed, digest) != 1 {
 		return v, fail(Digest, "the bytes are not the ones that were signed")
 	}
-	if v.Algorithm, err = s.algorithm(h, cert.PublicKey); err != nil {
+	pub := PublicKey(cert)
+	if v.Algorithm, err = s.algorithm(h, pub); err != nil {
 		return v, err
 	}
-	if err := checkKey(cert.PublicKey); err != nil {
+	if err := checkKey(pub); KindOf(err) == Weak {
+		if weak = err; pub.(*rsa.PublicKey).N.BitLen() < 1024 { // the standard library does not compute with these
+			return v, weak
+		}
+	} else if err != nil {
 		return v, err
 	}
-	if v.ESS, err = s.checkESS(cert); err != nil {
+	if v.ESS, err = s.checkESS(cert); KindOf(err) == Weak {
+		weak = err
+	} else if err != nil {
 		return v, err
 	}
 	if err := s.checkProtection(); err != nil {
 		return v, err
 	}
-	sum := h.New()
-	sum.Write(s.signed)
-	if !v.Algorithm.verify(cert.PublicKey, sum.Sum(nil), s.Value) {
+	input := digest
+	if !v.Bare {
+		input = v.Algorithm.input(s.signed)
+	} else if v.Algorithm.Scheme == Ed25519 { // it signs the content, which is not at hand
+		return v, fail(Unsupported, "Ed25519 without signed attributes is not supported")
+	}
+	if !keyAllows(cert, v.Algorithm) || !v.Algorithm.verify(pub, input, s.Value) {
 		return v, fail(Signature, "the signature value does not fit the certificate")
 	}
-	return v, nil
+	return v, weak
+}
+
+// claims are the certificate and the digest the signer names.
+func (sd *SignedData) claims(s *Signer, digest []byte) (*x509.Certificate, []byte, error) {
+	claimed := digest
+	if s.Signed == nil {
+		if !sd.ContentType.Equal(OIDData) {
+			return nil, nil, fail(Malformed, "the signature has no signed attributes")
+		}
+	} else {
+		err := sd.checkContentType(s)
+		if err != nil {
+			return nil, nil, err
+		}
+		if claimed, err = s.MessageDigest(); err != nil {
+			return nil, nil, err
+		}
+	}
+	cert, err := sd.Certificate(s)
+	return cert, claimed, err
 }
 
 func (sd *SignedData) checkContentType(s *Signer) error {
@@ -139,6 +164,8 @@ func (s *Signer) algorithm(h crypto.Hash, pub crypto.PublicKey) (Algorithm, erro
 	switch oid := s.sigAlg.oid; {
 	case oid.Equal(oidRSA):
 		a = Algorithm{Hash: h, Scheme: PKCS1v15}
+	case oid.Equal(oidECKey): // some writers name the key where the algorithm belongs
+		a = Algorithm{Hash: h, Scheme: ECDSA}
 	case oid.Equal(oidPSS):
 		got, err := parsePSS(s.sigAlg.params)
 		if err != nil {
@@ -155,7 +182,7 @@ func (s *Signer) algorithm(h crypto.Hash, pub crypto.PublicKey) (Algorithm, erro
 	if a.Hash != h {
 		return a, fail(Malformed, "the signature names two different hashes")
 	}
-	if _, isRSA := pub.(*rsa.PublicKey); isRSA == (a.Scheme == ECDSA) {
+	if checkKey(pub) == nil && !a.fits(pub) {
 		return a, fail(Malformed, "the signature algorithm does not fit the certificate's key")
 	}
 	return a, nil
@@ -164,7 +191,7 @@ func (s *Signer) algorithm(h crypto.Hash, pub crypto.PublicKey) (Algorithm, erro
 // checkESS checks signing-certificate (RFC 2634) and -v2 (RFC 5035): the first entry names
 // the signer's certificate.
 func (s *Signer) checkESS(cert *x509.Certificate) (int, error) {
-	version := 0
+	version, weak := 0, error(nil)
 	for _, a := range s.Signed {
 		v := 0
 		switch {
@@ -178,12 +205,14 @@ func (s *Signer) checkESS(cert *x509.Certificate) (int, error) {
 		if len(a.Values) != 1 {
 			return 0, fail(Malformed, "the signing certificate attribute cannot be read")
 		}
-		if err := checkESSValue(a.Values[0], v, cert); err != nil {
+		if err := checkESSValue(a.Values[0], v, cert); KindOf(err) == Weak {
+			weak = err
+		} else if err != nil {
 			return 0, err
 		}
 		version = max(version, v)
 	}
-	return version, nil
+	return version, weak
 }
 
 func checkESSValue(raw []byte, version int, cert *x509.Certificate) error {
@@ -193,46 +222,40 @@ func checkESSValue(raw []byte, version int, cert *x509.Certificate) error {
 	if !in.ReadASN1(&seq, cbasn1.SEQUENCE) || !in.Empty() || !seq.ReadASN1(&certs, cbasn1.SEQUENCE) || !certs.ReadASN1(&id, cbasn1.SEQUENCE) {
 		return bad
 	}
-	h := crypto.SHA256
-	if version == 2 && id.PeekASN1Tag(cbasn1.SEQUENCE) {
+	h, weak := crypto.SHA256, error(nil)
+	if version == 1 {
+		h = crypto.SHA1 // what binds is the signature itself, over this attribute
+	} else if id.PeekASN1Tag(cbasn1.SEQUENCE) {
 		alg, ok := readAlgorithm(&id)
 		if !ok {
 			return bad
 		}
-		var err error
-		if h, err = HashOf(alg.oid); err != nil {
-			return err
+		if h, weak = HashOf(alg.oid); h == 0 {
+			return weak
 		}
 	}
 	if !id.ReadASN1(&hash, cbasn1.OCTET_STRING) {
 		return bad
 	}
-	var sum []byte
-	if version == 1 {
-		s := sha1.Sum(cert.Raw)
-		sum = s[:]
-	} else {
-		d := h.New()
-		d.Write(cert.Raw)
-		sum = d.Sum(nil)
-	}
-	if !bytes.Equal(sum, hash) {
+	if !bytes.Equal(sum(h, cert.Raw), hash) {
 		return fail(Signature, "the signature was made for another certificate")
 	}
 	// issuerSerial is only a hint beside the hash (RFC 5035, 4).
-	return nil
+	return weak
 }
 
 // checkProtection checks the algorithm protection attribute (RFC 6211) when present.
 func (s *Signer) checkProtection() error {
+	seen := false
 	for _, a := range s.Signed {
 		if !a.OID.Equal(OIDAlgorithmProtection) {
 			continue
 		}
 		bad := fail(Malformed, "the protected algorithms are other ones than those used")
-		if len(a.Values) != 1 {
+		if seen || len(a.Values) != 1 { // RFC 6211, 2: once, with one value
 			return bad
 		}
+		seen = true
 		in := cryptobyte.String(a.Values[0])
 		var seq, sig cryptobyte.String
 		if !in.ReadASN1(&seq, cbasn1.SEQUENCE) {
