@@ -285,12 +285,12 @@ func TestTwistedValuesFail(t *testing.T) {
 	}{
 		"other content":        {value("-cades", "-md", "sha256"), "HASH_FAILURE"},
 		"two signers":          {value("-signer", second, "-inkey", secondKey, "-md", "sha256"), "FORMAT_FAILURE"},
-		"no signed attributes": {value("-noattr", "-md", "sha256"), "FORMAT_FAILURE"},
+		"no signed attributes": {value("-noattr", "-md", "sha256"), "SIG_CRYPTO_FAILURE"},
 		"attached content":     {value("-nodetach", "-md", "sha256"), "FORMAT_FAILURE"},
 		"other content type":   {value("-econtent_type", "1.2.840.113549.1.9.16.1.4", "-md", "sha256"), "FORMAT_FAILURE"},
 		"indefinite lengths":   {value("-stream", "-nodetach", "-md", "sha256"), "FORMAT_FAILURE"},
-		"SHA-1":                {value("-md", "sha1"), "CRYPTO_CONSTRAINTS_FAILURE"},
-		"MD5":                  {value("-md", "md5", "-signer", rsaCert, "-inkey", rsaKeyFile), "CRYPTO_CONSTRAINTS_FAILURE"},
+		"SHA-1":                {value("-md", "sha1"), "HASH_FAILURE"},
+		"MD5":                  {value("-md", "md5", "-signer", rsaCert, "-inkey", rsaKeyFile), "HASH_FAILURE"},
 		"no certificates":      {value("-nocerts", "-md", "sha256"), "NO_SIGNING_CERTIFICATE_FOUND"},
 		"digest swapped": {func(u *cms.Unsigned) []byte {
 			der := good(u)

@@ -21,6 +21,12 @@ func (v *verification) formatCheck(it *item, d *verdict, verified cms.Verified, 
 		d.check("format", "unknown", "The signature is oddly built.", reason(text))
 		return
 	}
+	if verified.Bare {
+		const text = "The signature has no signed attributes: its value fits, but nothing in it names the certificate."
+		d.against(rankOdd, Indeterminate, trust.SigConstraintsFailure, text)
+		d.check("format", "unknown", "It is a bare signature that does not name its certificate.", text)
+		return
+	}
 	switch it.sig.SubFilter {
 	case "ETSI.CAdES.detached":
 		if verified.Certificate != nil && verified.ESS == 0 {

@@ -98,7 +98,7 @@ func (v *verification) judgeSignature(it *item, d *verdict) {
 
 // crypto checks the value over the computed digest.
 func (v *verification) crypto(it *item) (cms.Verified, error) {
-	if it.readErr != nil {
+	if it.readErr != nil && (cms.KindOf(it.readErr) != cms.Weak || it.signer == nil || it.digest == nil) {
 		return cms.Verified{}, it.readErr
 	}
 	return it.data.Verify(it.signer, it.digest)
@@ -385,7 +385,7 @@ func algorithmCheck(it *item, d *verdict, verified cms.Verified, err error, c *x
 	case verified.Algorithm.Hash == 0 || c == nil:
 		d.check("algorithm", "unknown", "The signature's algorithm could not be checked.", "")
 	default:
-		it.out.Algorithm = cms.Describe(verified.Algorithm, c.PublicKey)
+		it.out.Algorithm = cms.Describe(verified.Algorithm, cms.PublicKey(c))
 		d.check("algorithm", "good", it.out.Algorithm+" is strong enough.", "")
 	}
 }

@@ -52,6 +52,7 @@ var reportSentences = []string{
 	"The signature algorithm means {{.Hash}}, the document was prepared with {{.Other}}.",
 	"The algorithm {{.Algorithm}} is not supported.",
 	"{{.Hash}} is no longer safe.",
+	"{{.Hash}} is no longer accepted.",
 	"The hash {{.Hash}} is not supported.",
 	"An RSA key of {{.Bits}} bits is no longer safe.",
 	"An RSA key of {{.Bits}} bits is not supported.",
