@@ -2,6 +2,8 @@ package pades_test
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -21,8 +23,14 @@ func TestInspectNamesWhatDeservesAWarning(t *testing.T) {
 	b.Table("/Root 1 0 R")
 	rep, err := pades.Inspect(bytes.NewReader(b.Bytes()), int64(b.Len()))
 	require.NoError(t, err)
-	require.Equal(t, pades.Report{Version: "1.7", Pages: 1, Notices: []string{"embedded_files", "form_fields", "header_junk",
-		"hidden_layers", "javascript", "launch", "need_appearances", "open_action", "usage_rights", "xfa"}}, rep)
+	require.Equal(t, "1.7", rep.Version)
+	require.Equal(t, 1, rep.Pages)
+	require.Equal(t, []string{"embedded_files", "form_fields", "header_junk",
+		"hidden_layers", "javascript", "launch", "need_appearances", "open_action", "usage_rights", "xfa"}, rep.Notices)
+	require.Contains(t, rep.Findings, pades.Finding{Code: "form_fields", Text: "It has form fields; filling them in after signing is a change.", Place: "field “a”"})
+	for _, f := range rep.Findings {
+		require.NotEmpty(t, f.Text, f.Code)
+	}
 }
 
 func TestInspectFindsActionsOfAnnotations(t *testing.T) {
@@ -61,5 +69,74 @@ func TestInspectCountsSignatures(t *testing.T) {
 	b := signed(t, signed(t, pdftest.Plain(3), ecSigner(), pades.Options{}), ecSigner(), pades.Options{})
 	rep, err := pades.Inspect(bytes.NewReader(b), int64(len(b)))
 	require.NoError(t, err)
-	require.Equal(t, pades.Report{Version: "1.7", Pages: 3, Signatures: 2}, rep)
+	require.Equal(t, 3, rep.Pages)
+	require.Len(t, rep.Signatures, 2)
+	require.Equal(t, "Ada Test", rep.Signatures[0].Signer)
+	require.False(t, rep.Signatures[0].CoversAll)
+	require.True(t, rep.Signatures[1].CoversAll)
+	require.Equal(t, &pades.Allowed{Sign: true, Fill: true, Annotate: true}, rep.Allowed)
+	require.Len(t, rep.Revisions, 3)
+	require.Equal(t, int64(len(b)), rep.Revisions[2].End)
+	for i, adds := range [][]string{{"original"}, {"signature"}, {"signature"}} {
+		require.Equal(t, adds, rep.Revisions[i].Adds)
+		require.Equal(t, i+1, rep.Revisions[i].Number)
+	}
+	require.Equal(t, 3, rep.Signatures[1].Revision)
+}
+
+func TestInspectTellsWhatAnEmptyFieldDemandsAndLocks(t *testing.T) {
+	b := pdftest.New("%PDF-1.3\n")
+	b.Object(1, "<</Type /Catalog /Pages 2 0 R /AcroForm <</Fields [4 0 R]>> /Metadata 5 0 R>>")
+	b.Object(2, "<</Type /Pages /Kids [3 0 R] /Count 1 /MediaBox [0 0 595 842]>>")
+	b.Object(3, "<</Type /Page /Parent 2 0 R /Rotate 90 /Resources <</Font <</F <</Subtype /Type1 /BaseFont /Helvetica>>>>>>>>")
+	b.Object(4, "<</T (here) /FT /Sig /Lock <</Action /Include /Fields [(sum)]>> /SV <</Ff 2 /SubFilter [/ETSI.CAdES.detached] /Reasons [(agreed)]>>>>")
+	b.Stream(5, "/Type /Metadata", `<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+		<rdf:Description xmlns:pdfaid="http://www.aiim.org/pdfa/ns/id/" pdfaid:part="2"><pdfaid:conformance>B</pdfaid:conformance></rdf:Description>
+		<rdf:Description xmlns:u="http://www.aiim.org/pdfua/ns/id/"><u:part>1</u:part></rdf:Description></rdf:RDF></x:xmpmeta>`)
+	b.Table("/Root 1 0 R")
+	rep, err := pades.Inspect(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	require.NoError(t, err)
+	require.Equal(t, []pades.FieldReport{{Field: "here", Lock: &pades.Lock{Action: "Include", Fields: []string{"sum"}}, Demands: []pades.Demand{
+		{Key: "SubFilter", Values: []string{"ETSI.CAdES.detached"}, Required: true}, {Key: "Reasons", Values: []string{"agreed"}}}}}, rep.EmptyFields)
+	require.Equal(t, []string{"PDF/A-2b", "PDF/UA-1"}, rep.Claims)
+	require.Equal(t, &pades.PageSize{Width: 842, Height: 595}, rep.FirstPage)
+	require.Equal(t, "table", rep.CrossReference)
+	require.Equal(t, 5, rep.Objects)
+	require.True(t, rep.Allowed.Anything)
+	var codes []string
+	for _, f := range rep.Findings {
+		codes = append(codes, f.Code)
+	}
+	require.Equal(t, []string{"fonts_not_embedded", "no_id", "old_version"}, codes)
+	require.Empty(t, rep.Notices, "the portal's page has no sentence for these")
+}
+
+func TestInspectOfAFileThatDoesNotOpenSaysWhatCanBeSaid(t *testing.T) {
+	b, err := os.ReadFile(filepath.Join(corpus(t), "made", "t-enc-userpw.pdf"))
+	require.NoError(t, err)
+	rep, err := pades.Inspect(bytes.NewReader(b), int64(len(b)))
+	var refused *pades.Refusal
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, pades.RefusedPassword, rep.Refused)
+	require.NotEmpty(t, rep.Why)
+	require.NotEmpty(t, rep.Version)
+	require.Equal(t, "Standard", rep.Encryption.Handler)
+	require.NotZero(t, rep.Encryption.Version)
+	require.Empty(t, rep.Encryption.OpensWith)
+	require.Equal(t, []string{"encrypted"}, rep.Notices)
+}
+
+func TestInspectNeverWritesWhatSteersATerminal(t *testing.T) {
+	b := pdftest.New("%PDF-1.7\n")
+	b.Object(1, "<</Type /Catalog /Pages 2 0 R /AcroForm <</Fields [4 0 R]>>>>")
+	b.Object(2, "<</Type /Pages /Kids [3 0 R] /Count 1>>")
+	b.Object(3, "<</Type /Page /Parent 2 0 R>>")
+	b.Object(4, "<</T (a\\033[2J) /FT /Sig>>")
+	b.Table("/Root 1 0 R")
+	rep, err := pades.Inspect(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	require.NoError(t, err)
+	var out bytes.Buffer
+	require.NoError(t, pades.WriteReport(&out, rep))
+	require.Contains(t, out.String(), "Empty fields      a?[2J\n")
+	require.NotContains(t, out.String(), "\x1b")
 }

@@ -51,16 +51,6 @@ const (
 	RefusedFieldLocked = "field_locked" // the field asked for is signed or locked
 )
 
-// Report is what Inspect finds.
-type Report struct {
-	Version    string // "1.7"
-	Pages      int
-	Signatures int      // fields with a value
-	Certified  int      // DocMDP permission 1–3, 0 when not certified
-	Encrypted  bool     // readable with the empty password
-	Notices    []string // codes worth a warning: "javascript", "launch", "embedded_files", "hidden_layers", "external", "form_fields", "xfa", "header_junk", "need_appearances", "open_action", "usage_rights", "encrypted"
-}
-
 // Options of Prepare.
 type Options struct {
 	Chain       []*x509.Certificate // leaf first; the leaf must be there
@@ -70,6 +60,7 @@ type Options struct {
 	Name        string              // /Name, optional
 	Reason      string              // /Reason, optional
 	Location    string              // /Location, optional
+	Contact     string              // /ContactInfo, optional
 	Field       string              // field to fill, or the name of a new one; empty: the next free "SignatureN"
 	Page        int                 // of a new field, from 1; zero is the first
 	Timestamped bool                // leave room for a timestamp token

@@ -233,7 +233,7 @@ func signatureDict(f *pdf.File, t *target, o Options) *pdf.Dict {
 	if !o.Time.IsZero() {
 		d.Set("M", pdf.Text(pdfDate(o.Time)))
 	}
-	for k, v := range map[pdf.Name]string{"Name": o.Name, "Reason": o.Reason, "Location": o.Location} {
+	for k, v := range map[pdf.Name]string{"Name": o.Name, "Reason": o.Reason, "Location": o.Location, "ContactInfo": o.Contact} {
 		if v != "" {
 			d.Set(k, pdf.Text(v))
 		}

@@ -27,7 +27,7 @@ func (s *Service) inspect(ctx context.Context, a people.Actor, d Document) (Docu
 		return Document{}, internal(fmt.Errorf("inspect document %s: %w", d.ID, err))
 	}
 	t := s.step(a)
-	d.Pages, d.Earlier = report.Pages, report.Signatures
+	d.Pages, d.Earlier = report.Pages, len(report.Signatures)
 	e := t.document(&d, DocumentReady, time.Time{}, "document.ready")
 	e.Facts = map[string]string{"pages": fmt.Sprint(d.Pages), "signatures": fmt.Sprint(d.Earlier)}
 	if err := s.apply(ctx, t); err != nil {
