@@ -78,14 +78,14 @@ func TestSignAppendsAndInspectCounts(t *testing.T) {
 
 	msg, code = pades(t, "inspect", "-json", out)
 	require.Equal(t, 3, code, "certified against changes")
-	require.Contains(t, msg, `"Signatures": 1`)
-	require.Contains(t, msg, `"Refused": "certified"`)
+	require.Contains(t, msg, `"certified": 1`)
+	require.Contains(t, msg, `"refused": "certified"`)
 	_, code = pades(t, "sign", "-cert", cert, "-key", key, out, filepath.Join(t.TempDir(), "again.pdf"))
 	require.Equal(t, 3, code)
 }
 
 func TestWrongUsageIsToldApart(t *testing.T) {
-	cert, _ := person(t)
+	cert, key := person(t)
 	_, other := person(t)
 	in := filepath.Join(t.TempDir(), "in.pdf")
 	require.NoError(t, os.WriteFile(in, pdftest.Plain(1), 0o600))
@@ -93,8 +93,26 @@ func TestWrongUsageIsToldApart(t *testing.T) {
 		nil, {"sing"}, {"sign", in}, {"inspect"}, {"inspect", in + "x"},
 		{"sign", "-cert", cert, "-key", other, in, in + ".out"},
 		{"sign", "-cert", cert, "-key", other, "-level", "B-T", in, in + ".out"},
+		{"sign", "-cert", cert, "-key", key, "-visible", "1,0,0,9,9", in, in + ".out"},
+		{"sign", "-cert", cert, "-key", key, "-certify", "4", in, in + ".out"},
+		{"sign", "-cert", cert, "-key", key, "-page", "0", in, in + ".out"},
+		{"sign", "-cert", cert, "-key", key, "-hash", "1", in, in + ".out"},
+		{"sign", "-cert", cert, "-key", key, "-pss", in, in + ".out"},
+		{"sign", "-cert", cert, "-key", key, "-", in + ".out"},
+		{"sign", "-cert", cert, "-key", key, in, in},
+		{"sign", "-cert", cert, "-key", key, in, filepath.Dir(in)},
+		{"sign", "-cert", cert, "-key", key, "-in-place", in, in},
+		{"sign", "-cert", cert, "-key", key, "-password-file", in + "x", in, in + ".out"},
+		{"sign", "-cert", cert, "-key", key, in, filepath.Join(in, "no", "folder.pdf")},
+		{"extend", in, in + ".out"},
+		{"extend", "-level", "B-LTA", in, in + ".out"},
+		{"verify", "-"}, {"completion", "sh"}, {"help", "sing"}, {"version", "x"},
 	} {
-		_, code := pades(t, args...)
-		require.Equal(t, 4, code, args)
+		msg, code := pades(t, args...)
+		require.Equal(t, 4, code, "%v: %s", args, msg)
+		require.NotEmpty(t, msg)
+		left, err := os.ReadDir(filepath.Dir(in))
+		require.NoError(t, err)
+		require.Len(t, left, 1, "nothing is left behind: %v", args)
 	}
 }

@@ -1,38 +1,42 @@
 package main
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"crypto/rand"
+	"errors"
 	"fmt"
-	"io"
-	"net/http"
+	"net/netip"
 
+	"countersign/pades/fetch"
 	"countersign/pades/tsp"
 )
 
-// fetchToken asks a timestamp service over HTTP (RFC 3161, 3.4) for a token over a digest.
-func fetchToken(ctx context.Context, url string, digest []byte, h crypto.Hash) ([]byte, error) {
-	post := func(ctx context.Context, request []byte) ([]byte, error) {
-		req, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(request))
-		if err != nil {
-			return nil, err
+// clocks are timestamp services in the order they are asked. Their addresses come from
+// whoever runs the command, so any is good; those inside certificates are guarded.
+type clocks []string
+
+// stamp asks until one gives a token (RFC 3161, 3.4).
+func (c clocks) stamp(ctx context.Context, digest []byte, h crypto.Hash) (*tsp.Token, error) {
+	client := &fetch.Client{Allow: func(netip.Addr) bool { return true }, MaxBytes: tsp.MaxResponse}
+	var failed []error
+	for _, url := range c {
+		post := func(ctx context.Context, request []byte) ([]byte, error) {
+			return client.Fetch(ctx, url, "application/timestamp-query", request)
 		}
-		req.Header.Set("Content-Type", "application/timestamp-query")
-		resp, err := http.DefaultClient.Do(req)
-		if err != nil {
-			return nil, err
+		t, err := tsp.Fetch(ctx, post, digest, h, rand.Reader)
+		if err == nil || ctx.Err() != nil {
+			return t, err
 		}
-		defer resp.Body.Close()
-		if resp.StatusCode != http.StatusOK {
-			return nil, fmt.Errorf("timestamp service: %s", resp.Status)
-		}
-		return io.ReadAll(io.LimitReader(resp.Body, tsp.MaxResponse))
+		failed = append(failed, fmt.Errorf("%s: %w", url, err))
 	}
-	t, err := tsp.Fetch(ctx, post, digest, h, rand.Reader)
-	if err != nil {
-		return nil, err
+	return nil, errors.Join(failed...)
+}
+
+func guarded(private bool) *fetch.Client {
+	client := &fetch.Client{}
+	if private {
+		client.Allow = func(netip.Addr) bool { return true }
 	}
-	return t.Raw, nil
+	return client
 }
