@@ -2,18 +2,23 @@
 // signed data over a small statement: this digest existed at this time.
 //
 // The package has no network of its own: it turns a digest into request bytes, and
-// response bytes into a checked token; the caller carries them (see Poster). Whether the
-// clock service is trusted is left to package trust.
+// response bytes into a checked token; the caller carries them (see Poster and HTTP).
+// First asks one service after the other until one gives a good token. Whether the clock
+// service is trusted is left to package trust, whose answer Question.Check can hand in.
 package tsp
 
 import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"encoding/asn1"
 	"errors"
 	"fmt"
 	"io"
 	"math/big"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -41,9 +46,10 @@ func NewNonce(random io.Reader) (*big.Int, error) {
 	return new(big.Int).SetBytes(b), nil
 }
 
-// Request is the DER of a TimeStampReq (RFC 3161, 2.4.1) for a digest made with h. certReq
-// asks for the certificates in the token; without them nobody can check it later.
-func Request(digest []byte, h crypto.Hash, nonce *big.Int, certReq bool) ([]byte, error) {
+// Request is the DER of a TimeStampReq (RFC 3161, 2.4.1) for a digest made with h. A nil
+// policy leaves it to the service. certReq asks for the certificates in the token; without
+// them nobody can check it later.
+func Request(digest []byte, h crypto.Hash, nonce *big.Int, policy asn1.ObjectIdentifier, certReq bool) ([]byte, error) {
 	if len(digest) != h.Size() {
 		return nil, fmt.Errorf("tsp: a digest of %d bytes is not one of %s", len(digest), h)
 	}
@@ -54,6 +60,9 @@ func Request(digest []byte, h crypto.Hash, nonce *big.Int, certReq bool) ([]byte
 			cms.AddHash(b, h)
 			b.AddASN1OctetString(digest)
 		})
+		if policy != nil {
+			b.AddASN1ObjectIdentifier(policy)
+		}
 		if nonce != nil {
 			b.AddASN1BigInt(nonce)
 		}
@@ -66,13 +75,18 @@ func Request(digest []byte, h crypto.Hash, nonce *big.Int, certReq bool) ([]byte
 
 // Rejection is a refusal by the clock service (PKIStatus other than granted).
 type Rejection struct {
-	Status int    // 2 rejection, 3 waiting, 4 and 5 revocation
-	Text   string // what the service says, may be empty
+	Status  int      // 2 rejection, 3 waiting, 4 revocation warning, 5 revocation notification
+	Text    string   // what the service says, may be empty
+	Reasons []string // PKIFailureInfo, as RFC 3161, 2.4.2 names its bits
 }
 
 func (r *Rejection) Error() string {
-	return fmt.Sprintf("tsp: the clock service refused (status %d) %s", r.Status, r.Text)
+	return strings.TrimSpace(fmt.Sprintf("tsp: the clock service refused (status %d) %s %s", r.Status, strings.Join(r.Reasons, " "), r.Text))
 }
+
+// failures are the bits of PKIFailureInfo.
+var failures = map[int]string{0: "badAlg", 2: "badRequest", 5: "badDataFormat", 14: "timeNotAvailable", 15: "unacceptedPolicy",
+	16: "unacceptedExtension", 17: "addInfoNotAvailable", 25: "systemFailure"}
 
 // ParseResponse reads a TimeStampResp (RFC 3161, 2.4.2) and gives the token's DER. A
 // refusal is a *Rejection.
@@ -88,12 +102,7 @@ func ParseResponse(der []byte) ([]byte, error) {
 		return nil, bad
 	}
 	if status != 0 && status != 1 { // granted, grantedWithMods
-		r := &Rejection{Status: status}
-		var texts, text cryptobyte.String
-		if info.ReadASN1(&texts, cbasn1.SEQUENCE) && texts.ReadASN1(&text, cbasn1.UTF8String) {
-			r.Text = string(text[:min(len(text), 200)])
-		}
-		return nil, r
+		return nil, rejection(status, info)
 	}
 	if !resp.ReadASN1Element(&token, cbasn1.SEQUENCE) || !resp.Empty() {
 		return nil, bad
@@ -101,30 +110,24 @@ func ParseResponse(der []byte) ([]byte, error) {
 	return token, nil
 }
 
-// Fetch asks for a token over a digest and checks the answer as Check does.
-func Fetch(ctx context.Context, post Poster, digest []byte, h crypto.Hash, random io.Reader) (*Token, error) {
-	nonce, err := NewNonce(random)
-	if err != nil {
-		return nil, err
+func rejection(status int, info cryptobyte.String) error {
+	r := &Rejection{Status: status}
+	var texts, text cryptobyte.String
+	if info.PeekASN1Tag(cbasn1.SEQUENCE) && info.ReadASN1(&texts, cbasn1.SEQUENCE) && texts.ReadASN1(&text, cbasn1.UTF8String) {
+		r.Text = strings.Map(func(c rune) rune {
+			if unicode.IsGraphic(c) && c != utf8.RuneError {
+				return c
+			}
+			return -1
+		}, string(text[:min(len(text), 200)]))
 	}
-	req, err := Request(digest, h, nonce, true)
-	if err != nil {
-		return nil, err
+	var bits asn1.BitString
+	if info.ReadASN1BitString(&bits) {
+		for i := range min(bits.BitLength, 32) {
+			if name := failures[i]; bits.At(i) == 1 && name != "" {
+				r.Reasons = append(r.Reasons, name)
+			}
+		}
 	}
-	resp, err := post(ctx, req)
-	if err != nil {
-		return nil, fmt.Errorf("ask the clock service: %w", err)
-	}
-	der, err := ParseResponse(resp)
-	if err != nil {
-		return nil, err
-	}
-	token, err := ParseToken(der)
-	if err != nil {
-		return nil, err
-	}
-	if err := token.Check(digest, nonce); err != nil {
-		return nil, err
-	}
-	return token, nil
+	return r
 }
