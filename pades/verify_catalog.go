@@ -24,7 +24,15 @@ func (c *comparison) trailer() error {
 		if k != "Info" {
 			return refuseChange("the entry %s at its end is another one.", k)
 		}
-		c.state = described
+		was, err := c.old.Dict(a)
+		if err != nil {
+			return err
+		}
+		is, err := c.dict(b)
+		if err != nil {
+			return err
+		}
+		c.redescribed(was, is)
 		if err := c.claim(b); err != nil {
 			return err
 		}
@@ -41,7 +49,11 @@ func (c *comparison) trailer() error {
 		if !ok || !flat(info) {
 			return refuseChange("its description holds more than text.")
 		}
-		c.state = described
+		was, err := c.old.Dict(ref)
+		if err != nil {
+			return err
+		}
+		c.redescribed(was, info)
 		c.claimed[ref.Num] = true
 	}
 	return nil
@@ -76,7 +88,9 @@ func (c *comparison) catalog() error {
 				return refuseChange("its version is not one.")
 			}
 		case "Metadata":
-			c.state = described
+			if err := c.reworded(a.Get(k), b.Get(k)); err != nil {
+				return err
+			}
 			if err := c.claim(b.Get(k)); err != nil {
 				return err
 			}
@@ -117,9 +131,8 @@ func (c *comparison) metadata(a, b *pdf.Dict) error {
 			return refuseChange("its metadata is no longer metadata.")
 		}
 	}
-	c.state = described
 	c.claimed[ref.Num] = true
-	return nil
+	return c.reworded(ref, ref)
 }
 
 // extensions: a dictionary of developers, each with one or several dictionaries of plain

@@ -3,6 +3,7 @@ package pades
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"countersign/pades/pdf"
@@ -17,6 +18,10 @@ type finding struct {
 	fields int    // empty signature fields added
 	store  bool   // validation data added
 	unused int    // objects added that nothing refers to
+
+	filledIn []string     // fields filled in by the author's leave
+	leftOpen []string     // fields filled in that no signature locks
+	notes    map[int]bool // objects of notes added, changed or removed by the author's leave
 }
 
 type changeState int
@@ -24,6 +29,7 @@ type changeState int
 const (
 	unchanged changeState = iota
 	expected              // only what signing does
+	agreed                // also what the author, or every signer, left open
 	described             // also the description of the file: title, author, dates
 	altered               // anything else
 	forged                // the structure itself was tampered with
@@ -79,7 +85,21 @@ func (f finding) and(g finding) finding {
 	}
 	f.signed, f.stamps, f.fields, f.store = f.signed+g.signed, f.stamps+g.stamps, f.fields+g.fields, f.store || g.store
 	f.unused += g.unused
+	f.filledIn, f.leftOpen = unique(f.filledIn, g.filledIn), unique(f.leftOpen, g.leftOpen)
+	notes := maps.Clone(f.notes)
+	if notes == nil {
+		notes = map[int]bool{}
+	}
+	maps.Copy(notes, g.notes)
+	f.notes = notes
 	return f
+}
+
+// unique joins names, each once, in order.
+func unique(a, b []string) []string {
+	all := slices.Concat(a, b)
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // step compares a revision, of a number and ending at end, with the next one, or with the
@@ -97,7 +117,8 @@ func (v *verification) step(revs []pdf.Revision, number int, end int64) (finding
 		}
 	}
 	c := &comparison{v: v, old: old, new: next, changed: map[int]bool{}, claimed: map[int]bool{},
-		signables: map[pdf.Ref]bool{}, shared: map[int]bool{}}
+		signables: map[pdf.Ref]bool{}, shared: map[int]bool{}, sole: map[int]int{}}
+	c.notes = map[int]bool{}
 	err = c.run()
 	var r refused
 	switch {
@@ -122,8 +143,13 @@ type comparison struct {
 	claimed   map[int]bool
 	signables map[pdf.Ref]bool // new signature fields and their widgets
 	shared    map[int]bool     // replaced containers, whose other uses must be ruled out
-	certified int              // DocMDP in force, 0: none
+	sole      map[int]int      // objects that only one other may refer to, by number
+
+	certified int // the strictest DocMDP of any signature, 0: none
+	permitted int // what a certification that counts permits, 0: nothing
 	locks     []pdf.FieldMDP
+	open      bool // every signature says which fields it locks
+	dated     bool // the dates of the description were changed, and nothing else of it
 	finding
 }
 
@@ -171,20 +197,10 @@ func (c *comparison) run() error {
 			return err
 		}
 	}
-	return nil
-}
-
-// policy collects what the signatures up to the old revision permit.
-func (c *comparison) policy() error {
-	sigs, err := c.old.Signatures()
-	if err != nil {
-		return err
-	}
-	for _, s := range sigs {
-		if s.DocMDP > 0 && (c.certified == 0 || s.DocMDP < c.certified) {
-			c.certified = s.DocMDP
-		}
-		c.locks = append(c.locks, s.FieldLocks...)
+	if len(c.filledIn)+len(c.leftOpen)+len(c.notes) > 0 {
+		c.state = max(c.state, agreed)
+	} else if c.dated { // who fills in a form also writes down when; by itself it is an edit
+		c.state = max(c.state, described)
 	}
 	return nil
 }
@@ -201,6 +217,9 @@ func (c *comparison) references() error {
 			watched[num] = true
 		}
 	}
+	for num := range c.sole {
+		watched[num] = true
+	}
 	if len(watched) == 0 {
 		return nil
 	}
@@ -208,15 +227,30 @@ func (c *comparison) references() error {
 	if err != nil {
 		return err
 	}
+	uses := func(from, to pdf.Ref) error {
+		holder, only := c.sole[to.Num]
+		switch {
+		case !watched[to.Num], c.shared[to.Num] && holders[from.Num], only && holder == from.Num:
+			return nil
+		case only:
+			return refuseChange("the look of a form field was replaced that is used elsewhere as well (object %d).", to.Num)
+		}
+		return refuseChange("it now has an object that the signed version was waiting for (object %d).", to.Num)
+	}
 	n := 0
-	return c.old.EachReference(func(from, to pdf.Ref) error {
+	if err := c.old.EachReference(func(from, to pdf.Ref) error {
 		if n++; n%1024 == 0 && c.v.ctx.Err() != nil {
 			return c.v.ctx.Err()
 		}
-		if !watched[to.Num] || c.shared[to.Num] && holders[from.Num] {
-			return nil
+		return uses(from, to)
+	}); err != nil {
+		return err
+	}
+	return pdf.References(c.old.Trailer, func(to pdf.Ref) error {
+		if _, only := c.sole[to.Num]; !only {
+			return nil // an index may have the number of an older one, and the trailer's own entries have their rules
 		}
-		return refuseChange("it now has an object that the signed version was waiting for (object %d).", to.Num)
+		return uses(pdf.Ref{}, to)
 	})
 }
 

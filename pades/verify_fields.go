@@ -81,6 +81,8 @@ func (c *comparison) formDict(a, b *pdf.Dict) error {
 		}
 		switch {
 		case same, k == "Fields", k == "SigFlags":
+		case k == "XFA":
+			return refuseChange("its XFA form was changed.")
 		case !a.Has(k) && (k == "DR" || k == "DA"):
 			if err := c.claim(b.Get(k)); err != nil {
 				return err
@@ -191,7 +193,8 @@ func (c *comparison) value(o pdf.Object) (kind string, err error) {
 	return "signature", c.claim(o)
 }
 
-// filled accepts existing signature fields that were empty and have a value now.
+// filled accepts existing signature fields that were empty and have a value now, and other
+// fields that may be filled in.
 func (c *comparison) filled(before, after *pdf.Form) error {
 	is := map[string]pdf.Field{}
 	for _, f := range after.Fields {
@@ -202,8 +205,14 @@ func (c *comparison) filled(before, after *pdf.Form) error {
 		if !ok {
 			return refuseChange("a form field was removed.")
 		}
-		if was.Type != "Sig" || was.Direct() || !c.changed[was.Ref.Num] {
-			continue // form.go's other fields are left to the general rule
+		if was.Type != "Sig" {
+			if err := c.fillIn(was, now); err != nil {
+				return err
+			}
+			continue
+		}
+		if was.Direct() || !c.changed[was.Ref.Num] {
+			continue
 		}
 		if empty, err := c.old.Resolve(was.Dict.Get("V")); err != nil || empty != nil || now.Dict.Get("V") == nil {
 			if err != nil {
@@ -221,7 +230,7 @@ func (c *comparison) filled(before, after *pdf.Form) error {
 func (c *comparison) fill(was, now pdf.Field) error {
 	for _, l := range c.locks {
 		if l.Locks(now.Name) {
-			return refuseChange("the field %s was signed although an earlier signature locks it.", strconv.Quote(now.Name))
+			return refuseChange("the field %s was signed although an earlier signature locks it.", quoted(now.Name))
 		}
 	}
 	kind, err := c.value(now.Dict.Get("V"))

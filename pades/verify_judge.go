@@ -172,7 +172,7 @@ func (v *verification) coverageChecks(it *item, d *verdict) {
 	switch {
 	case rest == 0:
 		d.check("coverage", "good", "The signature covers the whole file.", "")
-	case it.changes.state <= expected:
+	case it.changes.state <= agreed:
 		d.check("coverage", "good", fmt.Sprintf("The signature covers version %d of %d.", it.number, v.revisions),
 			fmt.Sprintf("%s came later.", bytesText(rest)))
 	default:
@@ -184,6 +184,15 @@ func (v *verification) coverageChecks(it *item, d *verdict) {
 		d.check("changes", "good", "Nothing was added after signing.", "")
 	case expected:
 		d.check("changes", "good", "Nothing was added after signing but more signatures and their proofs.", added(f))
+	case agreed:
+		said := allowed(f)
+		for i, text := range said {
+			more := ""
+			if i == len(said)-1 {
+				more = added(f)
+			}
+			d.check("changes", "good", text, more)
+		}
 	case described:
 		const text = "Only the file's description (title, author, dates) was changed after signing."
 		d.against(rankChanges, Indeterminate, trust.SigConstraintsFailure, text)

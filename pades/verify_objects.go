@@ -54,7 +54,16 @@ func (c *comparison) unexplained(num int) error {
 		return refuseChange("something was removed (object %d).", num)
 	case !was:
 		return refuseChange("something was added that no signature needs (object %d).", num)
-	case d.Get("Type") == pdf.Name("Page") || d.Get("Type") == pdf.Name("Pages"):
+	case d.Get("Type") == pdf.Name("Pages"):
+		before, _ := c.old.PageCount() // zero when it cannot be told
+		switch after, _ := c.new.PageCount(); {
+		case after > before:
+			return refuseChange("a page was added.")
+		case after < before:
+			return refuseChange("a page was removed.")
+		}
+		return refuseChange("its pages are other ones.")
+	case d.Get("Type") == pdf.Name("Page"):
 		return refuseChange("its pages are other ones.")
 	case d.Has("FT") || d.Has("V") && d.Has("T"):
 		return refuseChange("a form field was filled in or changed.")
@@ -92,14 +101,21 @@ func (c *comparison) unchanged(num int) (bool, error) {
 // new signature, and has changed in that way only.
 func (c *comparison) plumbing(num int) (bool, error) {
 	ref, is, err := c.new.Current(num)
-	if err != nil || !is {
-		return false, err
-	}
-	y, err := c.new.Resolve(ref)
 	if err != nil {
 		return false, err
 	}
 	oldRef, was, err := c.old.Current(num)
+	if err != nil {
+		return false, err
+	}
+	if !is {
+		d, err := c.old.Dict(oldRef)
+		if err != nil || !was || !isAnnotation(d) {
+			return false, err
+		}
+		return true, c.noteChanged(num, d, nil)
+	}
+	y, err := c.new.Resolve(ref)
 	if err != nil {
 		return false, err
 	}
@@ -123,6 +139,9 @@ func (c *comparison) plumbing(num int) (bool, error) {
 	case *pdf.Dict:
 		if was {
 			d, ok := x.(*pdf.Dict)
+			if isAnnotation(d) {
+				return true, c.noteChanged(num, d, y)
+			}
 			return ok, c.page(d, y, ok)
 		}
 	case pdf.Array:
@@ -131,7 +150,7 @@ func (c *comparison) plumbing(num int) (bool, error) {
 			if !ok {
 				return false, nil
 			}
-			return c.grown(d, y)
+			return c.marks(d, y)
 		}
 	}
 	return !was && c.idle(y), nil
@@ -172,7 +191,7 @@ func (c *comparison) page(a, b *pdf.Dict, ok bool) error {
 			if err != nil {
 				return err
 			}
-			if ok, err := c.grown(before, after); err != nil || !ok {
+			if ok, err := c.marks(before, after); err != nil || !ok {
 				if err == nil {
 					err = refuseChange("the marks on a page were changed.")
 				}
