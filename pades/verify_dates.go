@@ -3,6 +3,7 @@ package pades
 import (
 	"bytes"
 	"encoding/xml"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -61,7 +62,7 @@ func sameButDates(a, b []byte) bool {
 	for in, in2 := false, false; ; {
 		s, err := xmpToken(x, &in)
 		t, err2 := xmpToken(y, &in2)
-		if err == io.EOF && err2 == io.EOF {
+		if errors.Is(err, io.EOF) && errors.Is(err2, io.EOF) {
 			return true
 		}
 		if err != nil || err2 != nil || s != t {

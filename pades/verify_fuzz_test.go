@@ -15,7 +15,7 @@ import (
 	"countersign/pades"
 )
 
-var updateSeeds = flag.Bool("update-seeds", false, "sign the files of testdata/verify anew")
+var updateSeeds = flag.Bool("update-seeds", false, "sign the files that testdata/verify lacks")
 
 // seedTime is when the files of testdata/verify are judged.
 var seedTime = time.Date(2026, 11, 24, 12, 0, 0, 0, time.UTC)
@@ -27,10 +27,17 @@ func TestSeedsPass(t *testing.T) {
 	if *updateSeeds {
 		require.NoError(t, os.MkdirAll(dir, 0o755))
 		once := signFile(t, paper(), signing{})
-		for name, b := range map[string][]byte{"root.pem": pemCert(theAuthority().root), "once.pdf": once, "stamped.pdf": signFile(t, paper(), signing{stamp: true}),
-			"twice.pdf": signFile(t, once, signing{}), "changed.pdf": update(once, map[int]string{4: "null"}, "")} {
-			require.NoError(t, os.WriteFile(filepath.Join(dir, name), b, 0o644))
+		certified := signFile(t, form(""), signing{opts: pades.Options{Field: "Approval", Certify: 3}})
+		for name, b := range map[string][]byte{"once.pdf": once, "stamped.pdf": signFile(t, paper(), signing{stamp: true}),
+			"twice.pdf": signFile(t, once, signing{}), "changed.pdf": update(once, map[int]string{4: "null"}, ""),
+			"certified.pdf": certified, "filled.pdf": update(certified, fills["a text, with a new look"], ""), "noted.pdf": update(certified, notesOf(note("Text", "")), "")} {
+			if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+				require.NoError(t, os.WriteFile(filepath.Join(dir, name), b, 0o644))
+			}
 		}
+		roots, err := os.ReadFile(filepath.Join(dir, "root.pem"))
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "root.pem"), append(roots, pemCert(theAuthority().root)...), 0o644))
 	}
 	for name, file := range seeds(t) {
 		r := checkWith(t, file, pades.VerifyOptions{Roots: seedRoots(t), Now: seedTime})

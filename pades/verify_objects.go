@@ -54,15 +54,6 @@ func (c *comparison) unexplained(num int) error {
 		return refuseChange("something was removed (object %d).", num)
 	case !was:
 		return refuseChange("something was added that no signature needs (object %d).", num)
-	case d.Get("Type") == pdf.Name("Pages"):
-		before, _ := c.old.PageCount() // zero when it cannot be told
-		switch after, _ := c.new.PageCount(); {
-		case after > before:
-			return refuseChange("a page was added.")
-		case after < before:
-			return refuseChange("a page was removed.")
-		}
-		return refuseChange("its pages are other ones.")
 	case d.Get("Type") == pdf.Name("Page"):
 		return refuseChange("its pages are other ones.")
 	case d.Has("FT") || d.Has("V") && d.Has("T"):
@@ -203,6 +194,8 @@ func (c *comparison) page(a, b *pdf.Dict, ok bool) error {
 		case k == "Tabs" && isPage && !a.Has(k):
 		case isPage:
 			return refuseChange("a page was changed (its entry %s).", k)
+		case b.Get("Type") == pdf.Name("Pages"):
+			return c.otherPages()
 		case b.Has("FT") || b.Get("Subtype") == pdf.Name("Widget"):
 			return refuseChange("a form field was filled in or changed.")
 		default:
@@ -210,6 +203,18 @@ func (c *comparison) page(a, b *pdf.Dict, ok bool) error {
 		}
 	}
 	return nil
+}
+
+// otherPages says what was done to the pages.
+func (c *comparison) otherPages() error {
+	before, _ := c.old.PageCount() // zero when it cannot be told
+	switch after, _ := c.new.PageCount(); {
+	case after > before:
+		return refuseChange("a page was added.")
+	case after < before:
+		return refuseChange("a page was removed.")
+	}
+	return refuseChange("its pages are other ones.")
 }
 
 // grown tells whether a list is the old one with new signature fields or widgets at its end.
