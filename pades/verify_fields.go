@@ -230,7 +230,7 @@ func (c *comparison) filled(before, after *pdf.Form) error {
 func (c *comparison) fill(was, now pdf.Field) error {
 	for _, l := range c.locks {
 		if l.Locks(now.Name) {
-			return refuseChange("the field %s was signed although an earlier signature locks it.", quoted(now.Name))
+			return refuseChange("the field %s was signed although an earlier signature locks it.", bounded(now.Name))
 		}
 	}
 	kind, err := c.value(now.Dict.Get("V"))

@@ -44,9 +44,9 @@ func (c *comparison) fillIn(was, now pdf.Field) error {
 	}
 	switch {
 	case was.Flags&readOnly != 0, was.Type == "Btn" && was.Flags&pushButton != 0:
-		return refuseChange("the form field %s is not there to be filled in, and was changed.", quoted(was.Name))
+		return refuseChange("the form field %s is not there to be filled in, and was changed.", bounded(was.Name))
 	case now.Name != was.Name || now.Type != was.Type || now.Flags != was.Flags || was.Type != "Tx" && was.Type != "Btn" && was.Type != "Ch":
-		return refuseChange("the form field %s is of another kind.", quoted(was.Name))
+		return refuseChange("the form field %s is of another kind.", bounded(was.Name))
 	}
 	for _, p := range parts {
 		if err := c.fillPart(was, p); err != nil {
@@ -113,7 +113,7 @@ func (c *comparison) touched(p part) (bool, error) {
 }
 
 func (c *comparison) fillPart(was pdf.Field, p part) error {
-	name := quoted(was.Name)
+	name := bounded(was.Name)
 	if p.a == nil || p.b == nil || p.kid && p.a.Get("Parent") != was.Ref {
 		return refuseChange("the form field %s has other parts.", name)
 	}
@@ -142,7 +142,7 @@ func (c *comparison) fillPart(was pdf.Field, p part) error {
 			ok = was.Type != "Btn" // below; the looks of a button's states stay
 		}
 		if !ok {
-			return refuseChange("the form field %s was changed in more than its value (its entry %s).", name, quoted(string(k)))
+			return refuseChange("the form field %s was changed in more than its value (its entry %s).", name, bounded(string(k)))
 		}
 	}
 	if c.changed[p.ref.Num] {
@@ -192,13 +192,13 @@ func (c *comparison) states(now pdf.Field, parts []part) error {
 		switch {
 		case as == "" || as == "Off":
 		case as != value || !n.Has(as):
-			return refuseChange("the form field %s shows something else than its value.", quoted(now.Name))
+			return refuseChange("the form field %s shows something else than its value.", bounded(now.Name))
 		default:
 			shown = true
 		}
 	}
 	if !shown {
-		return refuseChange("the form field %s shows something else than its value.", quoted(now.Name))
+		return refuseChange("the form field %s shows something else than its value.", bounded(now.Name))
 	}
 	return nil
 }

@@ -185,7 +185,7 @@ func (v *verification) coverageChecks(it *item, d *verdict) {
 	case expected:
 		d.check("changes", "good", "Nothing was added after signing but more signatures and their proofs.", added(f))
 	case agreed:
-		said := allowed(f)
+		said := agreements(f)
 		for i, text := range said {
 			more := ""
 			if i == len(said)-1 {

@@ -23,7 +23,7 @@ func (c *comparison) look(name string, p part) error {
 	for _, k := range differing(before, after) {
 		if same, err := c.old.Same(before.Get(k), c.new, after.Get(k)); err != nil || !same && k != "N" {
 			if err == nil {
-				err = refuseChange("the form field %s was changed in more than its value (its entry %s).", name, quoted(string(k)))
+				err = refuseChange("the form field %s was changed in more than its value (its entry %s).", name, bounded(string(k)))
 			}
 			return err
 		}

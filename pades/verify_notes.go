@@ -139,10 +139,10 @@ func (c *comparison) noteFits(d *pdf.Dict) error {
 	switch ok, entry := note(d, false); {
 	case ok:
 	case entry != "":
-		return refuseChange("an annotation was added or changed that may hide or do something (its entry %s).", quoted(entry))
+		return refuseChange("an annotation was added or changed that may hide or do something (its entry %s).", bounded(entry))
 	default:
 		kind, _ := d.Get("Subtype").(pdf.Name)
-		return refuseChange("an annotation of the kind %s was added or changed, which may hide what was signed.", quoted(string(kind)))
+		return refuseChange("an annotation of the kind %s was added or changed, which may hide what was signed.", bounded(string(kind)))
 	}
 	return nil
 }

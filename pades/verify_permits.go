@@ -87,24 +87,24 @@ func (c *comparison) author(sigs []pdf.Signature) error {
 func (c *comparison) mayFill(name string) error {
 	for _, l := range c.locks {
 		if l.Locks(name) {
-			return refuseChange("the field %s was changed although an earlier signature locks it.", quoted(name))
+			return refuseChange("the field %s was changed although an earlier signature locks it.", bounded(name))
 		}
 	}
 	switch {
 	case c.permitted >= 2:
 		c.filledIn = append(c.filledIn, name)
 	case c.certified == 1:
-		return refuseChange("the form field %s was changed, which its author does not permit.", quoted(name))
+		return refuseChange("the form field %s was changed, which its author does not permit.", bounded(name))
 	case c.open:
 		c.leftOpen = append(c.leftOpen, name)
 	default:
-		return refuseChange("the form field %s was filled in or changed.", quoted(name))
+		return refuseChange("the form field %s was filled in or changed.", bounded(name))
 	}
 	return nil
 }
 
-// allowed says what was done that is permitted, a sentence for each kind.
-func allowed(f finding) (said []string) {
+// agreements says what was done that is permitted, a sentence for each kind.
+func agreements(f finding) (said []string) {
 	switch n := len(f.filledIn); {
 	case n == 1:
 		said = append(said, "One form field was filled in, as the author permits: "+names(f.filledIn)+".")
@@ -131,7 +131,7 @@ func names(all []string) string {
 	const most = 5
 	var list []string
 	for _, n := range all[:min(len(all), most)] {
-		list = append(list, quoted(n))
+		list = append(list, bounded(n))
 	}
 	if len(all) > most {
 		list = append(list, "…")
@@ -139,8 +139,8 @@ func names(all []string) string {
 	return strings.Join(list, ", ")
 }
 
-// quoted is a name out of a file: it may be long, and try to steer what shows it.
-func quoted(name string) string {
+// bounded is a name out of a file: it may be long, and try to steer what shows it.
+func bounded(name string) string {
 	const most = 60
 	if r := []rune(name); len(r) > most {
 		name = string(r[:most]) + "…"
