@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -139,4 +140,58 @@ func TestInspectNeverWritesWhatSteersATerminal(t *testing.T) {
 	require.NoError(t, pades.WriteReport(&out, rep))
 	require.Contains(t, out.String(), "Empty fields      a?[2J\n")
 	require.NotContains(t, out.String(), "\x1b")
+}
+
+func TestInspectTellsHowFilesOfOthersAreBuilt(t *testing.T) {
+	dir := corpus(t)
+	for name, want := range map[string]struct {
+		xref       string
+		linearised bool
+		code       string // among the findings
+		revisions  int
+	}{
+		"t-linear-table.pdf":  {"table", true, "", 1},
+		"t-linear-objstm.pdf": {"stream", true, "", 1},
+		"t-objstm20.pdf":      {"stream", false, "", 1},
+		"t-no-xref.pdf":       {"rebuilt", false, "repaired", 0},
+		"t-tail-junk.pdf":     {"table", false, "trailing_bytes", 1},
+		"t-hdr-junk-abs.pdf":  {"table", false, "header_junk", 1},
+		"t-signed1.pdf":       {"table", false, "", 2},
+		"t-enc-aes256.pdf":    {"table", false, "encrypted", 1},
+	} {
+		b, err := os.ReadFile(filepath.Join(dir, "made", name))
+		require.NoError(t, err)
+		rep, err := pades.Inspect(bytes.NewReader(b), int64(len(b)))
+		require.NoError(t, err, name)
+		require.Equal(t, want.xref, rep.CrossReference, name)
+		require.Equal(t, want.linearised, rep.Linearised, name)
+		require.Len(t, rep.Revisions, want.revisions, name)
+		var codes []string
+		for _, f := range rep.Findings {
+			codes = append(codes, f.Code)
+		}
+		if want.code != "" {
+			require.Contains(t, codes, want.code, name)
+		}
+	}
+}
+
+func TestInspectSaysWhatPermissionsDeny(t *testing.T) {
+	plain, locked := filepath.Join(t.TempDir(), "plain.pdf"), filepath.Join(t.TempDir(), "locked.pdf")
+	require.NoError(t, os.WriteFile(plain, pdftest.Plain(1), 0o600))
+	for allow, want := range map[string][]bool{"none": {false, false}, "form": {true, false}, "annotate": {true, false}, "all": {true, true}} {
+		out, code := tool(t, "qpdf", "--encrypt", "", "owner", "256", "--modify="+allow, "--", plain, locked)
+		require.Zero(t, code, out)
+		b := must(os.ReadFile(locked))
+		rep, err := pades.Inspect(bytes.NewReader(b), int64(len(b)))
+		require.NoError(t, err)
+		require.Equal(t, want, []bool{rep.Encryption.MaySign, rep.Encryption.MayAddField}, allow)
+		require.Equal(t, "empty password", rep.Encryption.OpensWith)
+		var codes []string
+		for _, f := range rep.Findings {
+			codes = append(codes, f.Code)
+		}
+		require.Equal(t, !want[0], slices.Contains(codes, "permissions"), allow)
+		require.Equal(t, want[0] && !want[1], slices.Contains(codes, "permissions_field"), allow)
+	}
 }

@@ -33,6 +33,7 @@ func openInput(name string, flags int) (*os.File, fs.FileInfo, error) {
 
 // target is where the file with its additions goes.
 type target struct {
+	ctx    context.Context
 	in     *os.File
 	before fs.FileInfo
 	path   string // "-": to out; empty: in place
@@ -45,7 +46,7 @@ type target struct {
 // openTarget opens the input and begins to copy it to a temporary file beside the output,
 // while the caller hashes: the one is the system's work, the other ours.
 func openTarget(ctx context.Context, c *call, inPlace bool) (*target, error) {
-	t := &target{out: c.out}
+	t := &target{ctx: ctx, out: c.out}
 	flags, in := os.O_RDONLY, ""
 	switch {
 	case inPlace && len(c.args) == 1:
@@ -129,7 +130,7 @@ func (t *target) finish(delta []byte) error {
 		if err := t.unchanged(); err != nil {
 			return err
 		}
-		_, err := io.Copy(t.out, io.MultiReader(io.NewSectionReader(t.in, 0, t.before.Size()), bytes.NewReader(delta)))
+		_, err := io.Copy(t.out, io.MultiReader(io.NewSectionReader(watched{t.ctx, t.in, nil}, 0, t.before.Size()), bytes.NewReader(delta)))
 		return err
 	case t.tmp == nil:
 		if err := t.unchanged(); err != nil {

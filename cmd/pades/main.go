@@ -90,7 +90,7 @@ func run(ctx context.Context, c *call) int {
 	case err == nil:
 		return code
 	case ctx.Err() != nil:
-		fmt.Fprintln(c.errs, "pades: interrupted; nothing was written")
+		fmt.Fprintln(c.errs, "pades: interrupted")
 	case errors.Is(err, errUsage):
 		fmt.Fprintf(c.errs, "pades %s: %s\n\n%s", cmd.name, strings.TrimPrefix(err.Error(), errUsage.Error()+": "), cmd.usage())
 	case errors.As(err, &refused):

@@ -3,9 +3,6 @@ package main
 import (
 	"context"
 	"crypto"
-	"crypto/rand"
-	"errors"
-	"fmt"
 	"net/netip"
 
 	"countersign/pades/fetch"
@@ -16,27 +13,23 @@ import (
 // whoever runs the command, so any is good; those inside certificates are guarded.
 type clocks []string
 
-// stamp asks until one gives a token (RFC 3161, 3.4).
+// stamp asks until one gives a good token (RFC 3161, 3.4).
 func (c clocks) stamp(ctx context.Context, digest []byte, h crypto.Hash) (*tsp.Token, error) {
-	client := &fetch.Client{Allow: func(netip.Addr) bool { return true }, MaxBytes: tsp.MaxResponse}
-	var failed []error
+	client := &fetch.Client{Allow: anywhere, MaxBytes: tsp.MaxResponse}
+	var services []tsp.Service
 	for _, url := range c {
-		post := func(ctx context.Context, request []byte) ([]byte, error) {
-			return client.Fetch(ctx, url, "application/timestamp-query", request)
-		}
-		t, err := tsp.Fetch(ctx, post, digest, h, rand.Reader)
-		if err == nil || ctx.Err() != nil {
-			return t, err
-		}
-		failed = append(failed, fmt.Errorf("%s: %w", url, err))
+		services = append(services, tsp.Service{Name: url, Post: tsp.HTTP(client.Fetch, url)})
 	}
-	return nil, errors.Join(failed...)
+	t, _, err := tsp.First(ctx, services, tsp.Question{Digest: digest, Hash: h})
+	return t, err
 }
 
+// guarded is for the addresses in certificates.
 func guarded(private bool) *fetch.Client {
-	client := &fetch.Client{}
 	if private {
-		client.Allow = func(netip.Addr) bool { return true }
+		return &fetch.Client{Allow: anywhere}
 	}
-	return client
+	return &fetch.Client{}
 }
+
+func anywhere(netip.Addr) bool { return true }
