@@ -38,7 +38,8 @@ type target struct {
 	before fs.FileInfo
 	path   string // "-": to out; empty: in place
 	out    io.Writer
-	copied chan error // the copy beside the work, when there is one
+	copied chan struct{} // closed when the copy beside the work has ended
+	copy   error         // how
 	tmp    *os.File
 	cancel context.CancelFunc
 }
@@ -77,8 +78,11 @@ func openTarget(ctx context.Context, c *call, inPlace bool) (*target, error) {
 		return nil, err
 	}
 	ctx, t.cancel = context.WithCancel(ctx)
-	t.copied = make(chan error, 1)
-	go func() { t.copied <- copyFile(ctx, t.tmp, in, t.before.Size()) }()
+	t.copied = make(chan struct{})
+	go func() {
+		defer close(t.copied)
+		t.copy = copyFile(ctx, t.tmp, in, t.before.Size())
+	}()
 	return t, nil
 }
 
@@ -106,7 +110,7 @@ func copyFile(ctx context.Context, to *os.File, name string, size int64) error {
 func (t *target) close() {
 	if t.tmp != nil {
 		t.cancel()
-		_ = <-t.copied
+		<-t.copied
 		t.tmp.Close()
 		os.Remove(t.tmp.Name())
 	}
@@ -138,10 +142,8 @@ func (t *target) finish(delta []byte) error {
 		}
 		return appendTo(t.in, t.before.Size(), delta)
 	}
-	err := <-t.copied
-	t.copied <- err // for close
-	if err != nil {
-		return err
+	if <-t.copied; t.copy != nil {
+		return t.copy
 	}
 	if err := t.unchanged(); err != nil {
 		return err
