@@ -81,20 +81,23 @@ func openTarget(ctx context.Context, c *call, inPlace bool) (*target, error) {
 	t.copied = make(chan struct{})
 	go func() {
 		defer close(t.copied)
-		t.copy = copyFile(ctx, t.tmp, in, t.before.Size())
+		t.copy = copyFile(ctx, t.tmp, in, t.before)
 	}()
 	return t, nil
 }
 
 // copyFile copies the first bytes of a file in pieces, so that it can be stopped. Between
 // files the system copies by itself, or shares the blocks.
-func copyFile(ctx context.Context, to *os.File, name string, size int64) error {
-	from, err := os.Open(name) // its own position
+func copyFile(ctx context.Context, to *os.File, name string, what fs.FileInfo) error {
+	from, st, err := openInput(name, os.O_RDONLY) // its own position
 	if err != nil {
 		return err
 	}
 	defer from.Close()
-	for left := size; left > 0; {
+	if !os.SameFile(st, what) {
+		return fmt.Errorf("%s was replaced meanwhile; nothing was written", name)
+	}
+	for left := what.Size(); left > 0; {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
