@@ -7,6 +7,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"countersign/pades/trust"
 )
 
 // ExitCode is what a command that verifies ends with: 0 passed, 1 failed, 2 cannot be told,
@@ -99,6 +101,7 @@ type signatureJSON struct {
 	Organization  string      `json:"organization,omitempty"`
 	Issuer        string      `json:"issuer,omitempty"`
 	Serial        string      `json:"serial,omitempty"`
+	Qualified     *qcJSON     `json:"qualifiedClaims,omitempty"`
 	Chain         []string    `json:"chain,omitempty"` // subjects, the signer's first
 	ClaimedTime   *time.Time  `json:"claimedTime,omitempty"`
 	StampTime     *time.Time  `json:"timestampTime,omitempty"`
@@ -111,6 +114,14 @@ type signatureJSON struct {
 	CoversAll     bool        `json:"coversWholeFile"`
 	Length        int64       `json:"coveredBytes"`
 	Checks        []checkJSON `json:"checks"`
+}
+
+// qcJSON is what the issuer claims in its qualified certificate statements.
+type qcJSON struct {
+	Compliance bool                  `json:"compliance"`
+	Device     bool                  `json:"device"`
+	Types      []trust.QualifiedType `json:"types,omitempty"`
+	Countries  []string              `json:"countries,omitempty"`
 }
 
 type stampJSON struct {
@@ -144,6 +155,9 @@ func (s *SignatureResult) wire() signatureJSON {
 		ClaimedTime: moment(s.ClaimedTime), StampTime: moment(s.StampTime), StampIssuer: s.StampIssuer,
 		Digest: hex.EncodeToString(s.Digest), Computed: hex.EncodeToString(s.Computed), Revision: s.Revision, Revisions: s.Revisions,
 		CoversAll: s.CoversAll, Length: s.Length, Checks: []checkJSON{}}
+	if q := s.Qualified; q != nil {
+		out.Qualified = &qcJSON{q.Compliance, q.Device, q.Types, q.Countries}
+	}
 	if s.Stamp != nil {
 		out.Stamp = &stampJSON{s.Stamp.Indication, s.Stamp.SubIndication, moment(s.Stamp.Time), s.Stamp.Issuer, s.Stamp.Text}
 	}

@@ -47,6 +47,8 @@ type SignatureResult struct {
 	Certificate  *x509.Certificate
 	Chain        []*x509.Certificate // leaf first, as built; ends in a trusted root only if trust was found
 
+	Qualified *trust.Qualified // what the issuer claims of the certificate, nil when nothing
+
 	Algorithm   string       // "RSA with SHA-256", "ECDSA P-256 with SHA-256"
 	Level       string       // "B-B", "B-T", "B-LT", "B-LTA", or empty when not PAdES baseline
 	ClaimedTime time.Time    // from /M, only the signer's clock
@@ -72,7 +74,7 @@ type StampResult struct {
 
 // Check is one row of a report.
 type Check struct {
-	Name  string // "integrity", "coverage", "changes", "signer", "trust", "revocation", "time", "algorithm", "format"
+	Name  string // "integrity", "coverage", "changes", "signer", "qualified", "trust", "revocation", "time", "algorithm", "format"
 	State string // "good", "bad", "unknown", "off"
 	Text  string // bold claim, one plain English sentence
 	More  string // a second sentence, may be empty

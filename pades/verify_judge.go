@@ -247,6 +247,25 @@ func signerCheck(it *item, d *verdict, c *x509.Certificate) {
 		more = fmt.Sprintf("For %s. %s", it.out.Organization, more)
 	}
 	d.check("signer", "good", "The certificate names "+it.out.SignerName+".", more)
+	qualifiedCheck(it, d, c)
+}
+
+// qualifiedCheck tells what the issuer claims, which is no finding of ours and never green.
+func qualifiedCheck(it *item, d *verdict, c *x509.Certificate) {
+	q, err := trust.QualifiedStatements(c)
+	switch {
+	case err != nil:
+		d.check("qualified", "unknown", "What the issuer says of the certificate's quality cannot be read.", "")
+		return
+	case !q.Compliance:
+		return
+	}
+	it.out.Qualified = &q
+	text := "Its issuer calls the certificate qualified."
+	if q.Device {
+		text = "Its issuer calls the certificate qualified, and the key kept in a qualified device."
+	}
+	d.check("qualified", "off", text, "Whether that holds is on the trusted list of its country, which is not read here.")
 }
 
 // trustChecks: trust and revocation.

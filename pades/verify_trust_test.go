@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/hex"
 	"fmt"
 	"math/big"
@@ -256,4 +257,35 @@ func TestLevelLTANeedsTheStoreBeneathTheTimestamp(t *testing.T) {
 	r := check(t, docStamp(t, file))
 	require.Equal(t, pades.TotalPassed, r.Indication, report(r))
 	require.Equal(t, "B-LTA", r.Signatures[0].Level)
+}
+
+// id-etsi-qcs-QcCompliance and QcSSCD (EN 319 412-5, 4.2.1 and 4.2.2).
+func TestQualifiedIsOnlyEverTheIssuersWord(t *testing.T) {
+	a, key := theAuthority(), newKey()
+	with := func(value []byte) pades.SignatureResult {
+		c := certificate("Quinn Example", a.issuer, key, a.issuerKey, func(c *x509.Certificate) {
+			c.KeyUsage = x509.KeyUsageContentCommitment
+			c.ExtraExtensions = []pkix.Extension{{Id: []int{1, 3, 6, 1, 5, 5, 7, 1, 3}, Value: value}}
+		})
+		return check(t, signFile(t, paper(), signing{chain: []*x509.Certificate{c, a.issuer, a.root}, key: key})).Signatures[0]
+	}
+	row := func(s pades.SignatureResult) (state, text string) {
+		for _, c := range s.Checks {
+			if c.Name == "qualified" {
+				return c.State, c.Text + " " + c.More
+			}
+		}
+		return "", ""
+	}
+	s := with([]byte{0x30, 0x14, 0x30, 0x08, 6, 6, 4, 0, 0x8e, 0x46, 1, 1, 0x30, 0x08, 6, 6, 4, 0, 0x8e, 0x46, 1, 4})
+	state, text := row(s)
+	require.Equal(t, "off", state)
+	require.Contains(t, text, "not read here")
+	require.True(t, s.Qualified.Device)
+	s = with([]byte{0x30, 0x80})
+	state, _ = row(s)
+	require.Equal(t, "unknown", state)
+	require.Nil(t, s.Qualified)
+	_, text = row(check(t, signFile(t, paper(), signing{})).Signatures[0])
+	require.Empty(t, text)
 }

@@ -46,7 +46,7 @@ type Limit struct {
 type Disclosure struct{ Language, Address string }
 
 // ErrStatements says that the statements cannot be read.
-var ErrStatements = errors.New("trust: the qualified certificate statements cannot be read")
+var ErrStatements = errors.New("trust: unreadable qualified certificate statements")
 
 // Limits of QualifiedStatements. Real extensions have some 100 to 400 bytes.
 const (
