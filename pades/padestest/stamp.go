@@ -28,7 +28,9 @@ type imprint struct {
 
 // Stamp is a token over a digest, checked, as a client of the clock service gets it.
 func (p *PKI) Stamp(ctx context.Context, digest []byte, h crypto.Hash) (*tsp.Token, error) {
-	return tsp.Fetch(ctx, func(_ context.Context, req []byte) ([]byte, error) { return p.stampReply(req) }, digest, h, rand.Reader)
+	clock := tsp.Service{Name: "clock", Post: func(_ context.Context, req []byte) ([]byte, error) { return p.stampReply(req) }}
+	t, _, err := tsp.First(ctx, []tsp.Service{clock}, tsp.Question{Digest: digest, Hash: h, Now: p.Now})
+	return t, err
 }
 
 // stampReply is the clock service's TimeStampResp.
