@@ -91,17 +91,8 @@ func (in *inspection) signature(s *pdf.Signature, read bool) SignatureReport {
 // signerOf is the certificate the value names, or that of adbe.x509.rsa_sha1, which stands
 // beside it (ISO 32000-1, 12.8.3.2).
 func (in *inspection) signerOf(s *pdf.Signature, der []byte) *x509.Certificate {
-	if s.SubFilter == "adbe.x509.rsa_sha1" {
-		o, _ := in.f.Resolve(s.Dict.Get("Cert"))
-		if list, ok := o.(pdf.Array); ok && len(list) > 0 {
-			o, _ = in.f.Resolve(list[0])
-		}
-		der, _ := o.(pdf.String)
-		c, err := x509.ParseCertificate(der.Value)
-		if err != nil {
-			return nil
-		}
-		return c
+	if s.SubFilter == oldX509 {
+		return certificateBeside(in.f, s)
 	}
 	sd, err := cms.Parse(der)
 	if err != nil {

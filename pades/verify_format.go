@@ -22,7 +22,7 @@ func (v *verification) formatCheck(it *item, d *verdict, verified cms.Verified, 
 		return
 	}
 	if verified.Bare {
-		const text = "The signature has no signed attributes: its value fits, but nothing in it names the certificate."
+		const text = "The signature has no signed attributes; its value fits, but nothing in it names the certificate."
 		d.against(rankOdd, Indeterminate, trust.SigConstraintsFailure, text)
 		d.check("format", "unknown", "It is a bare signature that does not name its certificate.", text)
 		return

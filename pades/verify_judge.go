@@ -98,6 +98,9 @@ func (v *verification) judgeSignature(it *item, d *verdict) {
 
 // crypto checks the value over the computed digest.
 func (v *verification) crypto(it *item) (cms.Verified, error) {
+	if it.readErr == errOld && it.digest != nil {
+		return cryptoOld(it)
+	}
 	if it.readErr != nil && (cms.KindOf(it.readErr) != cms.Weak || it.signer == nil || it.digest == nil) {
 		return cms.Verified{}, it.readErr
 	}
@@ -112,6 +115,9 @@ func signedDigest(it *item) ([]byte, error) {
 }
 
 func certificateOf(it *item) *x509.Certificate {
+	if it.cert != nil {
+		return it.cert
+	}
 	if it.data == nil || it.signer == nil {
 		return nil
 	}

@@ -3,6 +3,7 @@ package pades
 import (
 	"bytes"
 	"crypto"
+	"crypto/x509"
 	"encoding"
 	"fmt"
 	"hash"
@@ -28,6 +29,7 @@ type item struct {
 
 	data    *cms.SignedData
 	signer  *cms.Signer
+	cert    *x509.Certificate // beside the value, in an old kind of signature
 	token   *tsp.Token
 	hash    crypto.Hash
 	readErr error // the value could not be read, or names a weak algorithm
@@ -63,7 +65,9 @@ func (v *verification) inspect(it *item) {
 	if it.broken = v.checkRevision(it); it.broken != "" {
 		return
 	}
-	it.parse()
+	if !v.parseOld(it) {
+		it.parse()
+	}
 }
 
 // checkGap re-reads the gap: "<", hex digits, ">".
@@ -136,10 +140,6 @@ func holds(rev *pdf.File, it *item) bool {
 
 // parse reads the value, so that the digest to compute is known.
 func (it *item) parse() {
-	if it.sig.SubFilter == "adbe.pkcs7.sha1" || it.sig.SubFilter == "adbe.x509.rsa_sha1" {
-		it.readErr = &cms.Error{Kind: cms.Weak, Text: "the signature is of a kind that relies on SHA-1, which is no longer safe"}
-		return
-	}
 	der, clean := cms.Trim(it.sig.Contents)
 	if !clean && it.readErr == nil {
 		if _, err := cms.Parse(der); err != nil {
