@@ -98,7 +98,7 @@ func (v *verification) judgeSignature(it *item, d *verdict) {
 
 // crypto checks the value over the computed digest.
 func (v *verification) crypto(it *item) (cms.Verified, error) {
-	if it.readErr == errOld && it.digest != nil {
+	if errors.Is(it.readErr, errOld) && it.digest != nil {
 		return cryptoOld(it)
 	}
 	if it.readErr != nil && (cms.KindOf(it.readErr) != cms.Weak || it.signer == nil || it.digest == nil) {
