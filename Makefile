@@ -51,10 +51,10 @@ lint:
 test:
 	@.ci/test
 
-# Ratios against limits of the machine, measured in the same run: bench/results.md. Quarter
-# of an hour; worth something only while the machine does nothing else.
+# Ratios against limits of the machine, measured in the same run: bench/results.md. Half an
+# hour; worth something only while the machine does nothing else.
 bench:
-	@which wrk >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk; }
+	@which wrk /usr/bin/time >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk time; }
 	go run ./bench
 
 # The tests of the engine in their long form: files of up to a gigabyte on a disk with 3 GB

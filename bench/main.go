@@ -1,5 +1,6 @@
 // Bench measures the portal as it is shipped: the stripped program as a child of this one,
-// over real HTTP, with the simulator, the login provider and the load on the same machine.
+// over real HTTP, with the simulator, the login provider and the load on the same machine;
+// and the engine by itself, as a program and as a library, beside what others have.
 //
 // Each figure is held against a limit of the machine that is measured in the same run, so
 // that it says the same on a slow machine and on a fast one; where two things are compared,
@@ -39,6 +40,7 @@ var parts = []struct {
 	{"growth-postgresql", func(ctx context.Context, b *bench) error { return measureGrowth(ctx, b, "PostgreSQL") }},
 	{"signing", measureSigning},
 	{"foreign", measureForeign},
+	{"engine", measureEngine},
 }
 
 func main() {
@@ -46,7 +48,7 @@ func main() {
 		serveHello(os.Args[2])
 		return
 	}
-	only := flag.String("only", "", "regular expression of the parts to run: start, upload, pages, growth-sqlite, growth-postgresql, signing, foreign")
+	only := flag.String("only", "", "regular expression of the parts to run: start, upload, pages, growth-sqlite, growth-postgresql, signing, foreign, engine")
 	short := flag.Bool("short", false, "a hundredth of the data: to see that it runs, not to measure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
