@@ -46,7 +46,7 @@ var mayImport = map[string][]string{
 	"cmd/demo":      {"dtmsim", "idpsim"},
 	"cmd/dtmsim":    {"dtmsim", "idpsim"},
 	"cmd/pades":     {"pades/..."},
-	"bench":         {"db", "db/pgcluster", "dtmsim", "idpsim", "pades", "pades/cms", "pades/pdf/pdftest"},
+	"bench":         {"db", "db/pgcluster", "dtmsim", "idpsim", "pades", "pades/cms", "pades/padestest", "pades/pdf/pdftest", "pades/tsp"},
 	"db/pgcluster":  {},
 }
 

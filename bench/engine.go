@@ -3,11 +3,12 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto"
 	"crypto/sha256"
-	"encoding"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -17,6 +18,8 @@ import (
 
 	"countersign/pades"
 	"countersign/pades/cms"
+	"countersign/pades/padestest"
+	"countersign/pades/tsp"
 )
 
 // engineFile is one file to sign. The goals are for those whose work is not the start of a
@@ -85,6 +88,9 @@ func (e *engine) file(ctx context.Context, f engineFile) error {
 	if err := e.library(ctx, f, path); err != nil {
 		return err
 	}
+	if err := e.archive(ctx, f, path); err != nil {
+		return err
+	}
 	return e.peers(ctx, f, path)
 }
 
@@ -139,18 +145,6 @@ func (e *engine) library(ctx context.Context, f engineFile, path string) error {
 		return err
 	}
 	size, o := st.Size(), pades.Options{Chain: e.key.chain, Time: time.Now()}
-	sign := func(r io.ReaderAt, size int64, o pades.Options) (*pades.Prepared, []byte, error) {
-		p, err := pades.Prepare(r, size, o)
-		if err != nil {
-			return nil, nil, err
-		}
-		value, err := cms.SignLocal(p.Unsigned, e.key.private)
-		if err != nil {
-			return nil, nil, err
-		}
-		delta, err := p.Complete(value, nil)
-		return p, delta, err
-	}
 	var hashes, signs, states, verifies, twice sample
 	for range 5 {
 		hashed, err := timed(func() error { return hashOf(file, size) })
@@ -159,18 +153,18 @@ func (e *engine) library(ctx context.Context, f engineFile, path string) error {
 		}
 		var p *pades.Prepared
 		var delta []byte
-		signed, err := timed(func() (err error) { p, delta, err = sign(file, size, o); return err })
+		signed, err := timed(func() (err error) { p, delta, err = e.sign(ctx, file, size, o, nil); return err })
 		if err != nil {
 			return err
 		}
 		stored := o
 		stored.State = p.BaseState
-		quick, err := timed(func() error { _, _, err := sign(file, size, stored); return err })
+		quick, err := timed(func() error { _, _, err := e.sign(ctx, file, size, stored, nil); return err })
 		if err != nil {
 			return err
 		}
-		one := appended{file, size, delta}
-		checked, err := timed(func() error { return e.verify(ctx, one) })
+		one, length := appended(file, size, delta)
+		checked, err := timed(func() error { return e.verify(ctx, one, length) })
 		if err != nil {
 			return err
 		}
@@ -178,11 +172,12 @@ func (e *engine) library(ctx context.Context, f engineFile, path string) error {
 		if err != nil {
 			return err
 		}
-		_, second, err := sign(one, one.length(), stored)
+		_, second, err := e.sign(ctx, one, length, stored, nil)
 		if err != nil {
 			return err
 		}
-		both, err := timed(func() error { return e.verify(ctx, appended{file, size, append(bytes.Clone(delta), second...)}) })
+		two, length := appended(file, size, append(bytes.Clone(delta), second...))
+		both, err := timed(func() error { return e.verify(ctx, two, length) })
 		if err != nil {
 			return err
 		}
@@ -209,12 +204,120 @@ func halved(s sample) (out sample) {
 	return out
 }
 
-func (e *engine) verify(ctx context.Context, f appended) error {
-	result, err := pades.Verify(ctx, f, f.length(), pades.VerifyOptions{Roots: e.key.roots})
+// appended is a file and what signing added, not joined on the disk.
+func appended(file io.ReaderAt, size int64, delta []byte) (io.ReaderAt, int64) {
+	added := int64(len(delta))
+	return pades.Join(pades.Part{ReaderAt: file, Size: size}, pades.Part{ReaderAt: bytes.NewReader(delta), Size: added}), size + added
+}
+
+func (e *engine) verify(ctx context.Context, r io.ReaderAt, size int64) error {
+	result, err := pades.Verify(ctx, r, size, pades.VerifyOptions{Roots: e.key.roots})
 	if err == nil && result.Indication != pades.TotalPassed {
 		err = fmt.Errorf("verified as %s", result.Indication)
 	}
 	return err
+}
+
+// archive: a signature with its timestamp, validation data and a timestamp over the document
+// against the signature alone. Authorities and clock service answer from this process.
+func (e *engine) archive(ctx context.Context, f engineFile, path string) error {
+	if f.name != "1 GB" {
+		return nil
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	st, err := file.Stat()
+	if err != nil {
+		return err
+	}
+	far := padestest.New()
+	defer far.Close()
+	who := far.Issue("Bench", e.key.private, nil)
+	o := pades.Options{Chain: who.Chain(), Time: far.Now()}
+	var plain, full sample
+	for range 5 {
+		o.Timestamped = false
+		took, err := timed(func() error { _, _, err := e.sign(ctx, file, st.Size(), o, nil); return err })
+		if err != nil {
+			return err
+		}
+		plain = append(plain, took)
+		o.Timestamped = true
+		took, err = timed(func() error {
+			p, delta, err := e.sign(ctx, file, st.Size(), o, far.Stamp)
+			if err != nil {
+				return err
+			}
+			state, _, err := p.StateAfter(delta)
+			if err != nil {
+				return err
+			}
+			r, size := appended(file, st.Size(), delta)
+			_, err = pades.Extend(ctx, r, size, pades.ExtendOptions{Level: "B-LTA", Fetch: get, Stamp: far.Stamp, Roots: far.Roots(), State: state})
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		full = append(full, took)
+	}
+	e.b.report.tell("engine: B-LTA by the library, "+f.name, "s", full)
+	e.b.report.atMost("engine: B-LTA against B-B, "+f.name, "×", 1.1, ratios(full, plain))
+	return nil
+}
+
+// get carries requests to the authorities of archive.
+func get(ctx context.Context, url, kind string, body []byte) ([]byte, error) {
+	method := http.MethodGet
+	if body != nil {
+		method = http.MethodPost
+	}
+	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	req.Header.Set("Content-Type", kind)
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return nil, errors.New(resp.Status)
+	}
+	return io.ReadAll(resp.Body)
+}
+
+type stamper func(ctx context.Context, digest []byte, h crypto.Hash) (*tsp.Token, error)
+
+// sign makes a signature with the key at hand, and its timestamp if there is a stamper.
+func (e *engine) sign(ctx context.Context, r io.ReaderAt, size int64, o pades.Options, stamp stamper) (*pades.Prepared, []byte, error) {
+	p, err := pades.Prepare(r, size, o)
+	if err != nil {
+		return nil, nil, err
+	}
+	value, err := cms.SignLocal(p.Unsigned, e.key.private)
+	if err != nil {
+		return nil, nil, err
+	}
+	var token []byte
+	if stamp != nil {
+		over, err := p.StampDigest(value)
+		if err != nil {
+			return nil, nil, err
+		}
+		sum := sha256.Sum256(over)
+		t, err := stamp(ctx, sum[:], crypto.SHA256)
+		if err != nil {
+			return nil, nil, err
+		}
+		token = t.Raw
+	}
+	delta, err := p.Complete(value, token)
+	return p, delta, err
 }
 
 // peers let each of the others sign; what they cannot is told, not hidden.
@@ -282,29 +385,6 @@ func hashOf(r io.ReaderAt, size int64) error {
 	if _, err := io.CopyBuffer(struct{ io.Writer }{h}, struct{ io.Reader }{io.NewSectionReader(r, 0, size)}, piece); err != nil {
 		return err
 	}
-	_, ok := h.(encoding.BinaryMarshaler)
-	if !ok {
-		return errors.New("SHA-256 has no state")
-	}
 	h.Sum(nil)
 	return nil
-}
-
-// appended is a file and what signing added, not joined on the disk.
-type appended struct {
-	file  io.ReaderAt
-	size  int64
-	delta []byte
-}
-
-func (a appended) length() int64 { return a.size + int64(len(a.delta)) }
-
-func (a appended) ReadAt(p []byte, at int64) (n int, err error) {
-	if at < a.size {
-		if n, err = a.file.ReadAt(p[:min(int64(len(p)), a.size-at)], at); err != nil || n == len(p) {
-			return n, err
-		}
-	}
-	k, err := bytes.NewReader(a.delta).ReadAt(p[n:], at+int64(n)-a.size)
-	return n + k, err
 }
