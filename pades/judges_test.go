@@ -14,6 +14,9 @@ import (
 	"testing"
 
 	"github.com/stretchr/testify/require"
+
+	"countersign/pades"
+	"countersign/pades/padestest"
 )
 
 // verdict is what PDFBox and BouncyCastle say of a file (testdata/judge/Judge.java).
@@ -123,4 +126,16 @@ func TestTheJudgeFindsWhatIsWrong(t *testing.T) {
 
 	require.NotEmpty(t, say([]byte("no file")).Error)
 	require.Len(t, say(file).good(), 2, "and goes on after trouble")
+}
+
+func TestPDFBoxReadsTheSecurityStoreAndTheLastTimestamp(t *testing.T) {
+	far := pki(t)
+	file := timestamped(t, far, paper(), far.Issue("Ada Example", padestest.Key(), nil), pades.Options{})
+	file, x := extend(t, file, extension(far, "B-LTA"))
+	v := judged(t, writeFile(t, t.TempDir(), "archived.pdf", file))
+	require.Empty(t, v.Error)
+	require.Len(t, v.good(), 2, "%+v", v)
+	require.Equal(t, "ETSI.RFC3161", v.Signatures[1].SubFilter)
+	require.True(t, v.Signatures[1].Covers)
+	require.Equal(t, []int{x.Certificates, x.Answers, x.Lists}, []int{v.DSS.Certs, v.DSS.OCSPs, v.DSS.CRLs})
 }

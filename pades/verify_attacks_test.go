@@ -20,6 +20,7 @@ import (
 
 	"countersign/pades"
 	"countersign/pades/cms"
+	"countersign/pades/padestest"
 )
 
 // notGreen asserts that a manipulated file does not pass, as a result or as an error.
@@ -367,20 +368,25 @@ func shiftIndex(b []byte, after, by int) []byte {
 // P8: no flipped byte goes unnoticed, outside of the padding.
 func TestEveryFlippedByteIsNoticed(t *testing.T) {
 	random := rand.New(rand.NewPCG(1, 2))
+	far := pki(t)
+	archived, _ := extend(t, timestamped(t, far, paper(), far.Issue("Ada Example", padestest.Key(), nil), pades.Options{}), extension(far, "B-LTA"))
+	roots := theAuthority().roots.Clone()
+	roots.AddCert(far.Root.Cert)
 	for name, file := range map[string][]byte{
 		"B-B":   signFile(t, paper(), signing{}),
 		"B-T":   signFile(t, paper(), signing{stamp: true}),
 		"twice": signFile(t, signFile(t, paper(), signing{}), signing{stamp: true}),
+		"B-LTA": archived,
 	} {
 		t.Run(name, func(t *testing.T) {
-			require.Equal(t, pades.TotalPassed, check(t, file).Indication)
+			require.Equal(t, pades.TotalPassed, checkWith(t, file, pades.VerifyOptions{Roots: roots}).Indication)
 			from, to := hole(file)
 			padding, digits := paddingOf(t, file), to
 			to = padding
 			flip := func(i int, x byte) {
 				b := bytes.Clone(file)
 				b[i] ^= x
-				r, err := pades.Verify(t.Context(), bytes.NewReader(b), int64(len(b)), pades.VerifyOptions{Roots: theAuthority().roots})
+				r, err := pades.Verify(t.Context(), bytes.NewReader(b), int64(len(b)), pades.VerifyOptions{Roots: roots})
 				if err == nil && r.Indication == pades.TotalPassed {
 					t.Errorf("byte %d of %d (value %d to %d): %q became %q and passes", i, len(file), from, to, file[i], b[i])
 				}
