@@ -367,7 +367,6 @@ func shiftIndex(b []byte, after, by int) []byte {
 
 // P8: no flipped byte goes unnoticed, outside of the padding.
 func TestEveryFlippedByteIsNoticed(t *testing.T) {
-	random := rand.New(rand.NewPCG(1, 2))
 	far := pki(t)
 	archived, _ := extend(t, timestamped(t, far, paper(), far.Issue("Ada Example", padestest.Key(), nil), pades.Options{}), extension(far, "B-LTA"))
 	roots := theAuthority().roots.Clone()
@@ -379,6 +378,8 @@ func TestEveryFlippedByteIsNoticed(t *testing.T) {
 		"B-LTA": archived,
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			random := rand.New(rand.NewPCG(1, 2))
 			require.Equal(t, pades.TotalPassed, checkWith(t, file, pades.VerifyOptions{Roots: roots}).Indication)
 			from, to := hole(file)
 			padding, digits := paddingOf(t, file), to
