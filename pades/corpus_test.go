@@ -21,6 +21,7 @@ import (
 
 	"countersign/pades"
 	"countersign/pades/cms"
+	"countersign/pades/pdf"
 )
 
 // corpus is the folder of PDF files that other people's software made.
@@ -309,5 +310,48 @@ func TestEveryAlgorithmIsAcceptedByOpenSSL(t *testing.T) {
 			require.NoError(t, err)
 			opensslAgrees(t, append(bytes.Clone(b), complete(t, p, c.s)...), p, c.s)
 		})
+	}
+}
+
+// passwordsOf open the files of mustBeRefused that need one: the user's, then the owner's.
+func passwordsOf(name string) []string {
+	switch {
+	case strings.HasPrefix(name, "made/"):
+		return []string{"user", "owner"}
+	case strings.HasSuffix(name, "empty-encrypted-string.pdf"):
+		return []string{"secret"}
+	}
+	return []string{"usersecret", "ownersecret"}
+}
+
+func TestForeignFilesAreSignedWithTheirPassword(t *testing.T) {
+	dir := corpus(t)
+	s := ecSigner()
+	for name, code := range mustBeRefused {
+		if code != pades.RefusedPassword {
+			continue
+		}
+		for _, password := range passwordsOf(name) {
+			t.Run(name+" "+password, func(t *testing.T) {
+				b := must(os.ReadFile(filepath.Join(dir, name)))
+				p, err := pades.Prepare(bytes.NewReader(b), int64(len(b)), pades.Options{Chain: s.chain, Time: when, Password: password})
+				require.NoError(t, err)
+				out := append(bytes.Clone(b), complete(t, p, s)...)
+				path := filepath.Join(t.TempDir(), "signed.pdf")
+				require.NoError(t, os.WriteFile(path, out, 0o600))
+				before, _ := tool(t, "pdfsig", "-nocert", "-upw", password, "-opw", password, filepath.Join(dir, name))
+				after, _ := tool(t, "pdfsig", "-nocert", "-upw", password, "-opw", password, path)
+				require.Equal(t, strings.Count(before, valid)+1, strings.Count(after, valid), "pdfsig: %s", after)
+				_, was := tool(t, "qpdf", "--check", "--password="+password, filepath.Join(dir, name))
+				msg, is := tool(t, "qpdf", "--check", "--password="+password, path)
+				require.Equal(t, was, is, "qpdf: %s", msg)
+				rep, err := pades.InspectWith(bytes.NewReader(out), int64(len(out)), pdf.Options{Password: password})
+				require.NoError(t, err)
+				require.NotNil(t, rep.Encryption)
+				res, err := pades.Verify(t.Context(), bytes.NewReader(out), int64(len(out)), pades.VerifyOptions{Password: password})
+				require.NoError(t, err)
+				require.Len(t, res.Signatures, len(rep.Signatures))
+			})
+		}
 	}
 }

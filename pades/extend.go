@@ -112,7 +112,7 @@ type extending struct {
 // open reads the file with what was added so far.
 func (e *extending) open() (*pdf.File, int64, error) {
 	size := e.size + int64(len(e.out.Delta))
-	f, err := pdf.OpenStrict(Join(Part{e.r, e.size}, Part{bytesAt(e.out.Delta), int64(len(e.out.Delta))}), size)
+	f, err := pdf.OpenStrict(Join(Part{e.r, e.size}, Part{bytesAt(e.out.Delta), int64(len(e.out.Delta))}), size, pdf.Options{Password: e.o.Password})
 	return f, size, err
 }
 

@@ -28,12 +28,12 @@ func holds(t *testing.T, b []byte, s signer) {
 		return
 	}
 	var earlier int
-	if d, err := pdf.Open(bytes.NewReader(b), int64(len(b))); err == nil {
+	if d, err := pdf.Open(bytes.NewReader(b), int64(len(b)), pdf.Options{}); err == nil {
 		sigs, _ := d.Signatures()
 		earlier = len(sigs)
 	}
 	out := append(bytes.Clone(b), p.Delta...)
-	d, err := pdf.OpenStrict(bytes.NewReader(out), int64(len(out)))
+	d, err := pdf.OpenStrict(bytes.NewReader(out), int64(len(out)), pdf.Options{})
 	require.NoError(t, err)
 	sigs, err := d.Signatures()
 	require.NoError(t, err)

@@ -16,8 +16,13 @@ import (
 // deserves a warning, without reading all of it. When the file cannot be signed the error
 // is a *Refusal, with as much of the report as could be found.
 func Inspect(r io.ReaderAt, size int64) (Report, error) {
+	return InspectWith(r, size, pdf.Options{})
+}
+
+// InspectWith is Inspect of a file that is opened with options: a password, other limits.
+func InspectWith(r io.ReaderAt, size int64, o pdf.Options) (Report, error) {
 	r = newBlocks(r, size)
-	rep, err := inspectFile(r, size)
+	rep, err := inspectFile(r, size, o)
 	rep.Size = size
 	if err = refusal(err); err != nil {
 		var refused *Refusal
@@ -31,18 +36,25 @@ func Inspect(r io.ReaderAt, size int64) (Report, error) {
 	return rep, err
 }
 
-func inspectFile(r io.ReaderAt, size int64) (Report, error) {
-	f, err := pdf.Open(r, size)
+func inspectFile(r io.ReaderAt, size int64, o pdf.Options) (Report, error) {
+	f, err := pdf.Open(r, size, o)
 	if err != nil {
 		in := &inspection{facts: pdf.Glance(r, size), looker: looker{found: map[string]string{}}}
 		in.outside("")
 		in.conclude()
 		return in.rep, err
 	}
-	const opens = "empty password"
+	opens := "empty password"
+	if o.Password != "" {
+		bare := o
+		bare.Password = ""
+		if _, err := pdf.Open(r, size, bare); errors.Is(err, pdf.ErrPassword) {
+			opens = "given password"
+		}
+	}
 	rep, err := inspect(f, opens)
 	if err != nil && errors.Is(err, pdf.ErrDamaged) && !f.Repaired {
-		if f, err2 := pdf.OpenRepaired(r, size); err2 == nil {
+		if f, err2 := pdf.OpenRepaired(r, size, o); err2 == nil {
 			return inspect(f, opens)
 		}
 	}

@@ -63,6 +63,7 @@ type Options struct {
 	Contact     string              // /ContactInfo, optional
 	Field       string              // field to fill, or the name of a new one; empty: the next free "SignatureN"
 	Page        int                 // of a new field, from 1; zero is the first
+	Password    string              // of an encrypted file, the user's or the owner's; empty: the empty one
 	Timestamped bool                // leave room for a timestamp token
 	State       []byte              // SHA-256 state after all bytes of the file (encoding.BinaryMarshaler); nil: the file is read
 	SignParams  []byte              // DER parameters of SignAlgo (RSASSA-PSS-params); nil: the usual ones for the hash

@@ -187,13 +187,13 @@ type planned struct {
 // plan opens the file and decides what to write. A file that turns out damaged on the way
 // is repaired once, if it is not signed.
 func plan(r io.ReaderAt, size int64, o Options) (*planned, error) {
-	f, err := pdf.Open(r, size)
+	f, err := pdf.Open(r, size, pdf.Options{Password: o.Password})
 	if err != nil {
 		return nil, err
 	}
 	p, err := planIn(f, o)
 	if err != nil && errors.Is(err, pdf.ErrDamaged) && !f.Repaired {
-		fixed, err2 := pdf.OpenRepaired(r, size)
+		fixed, err2 := pdf.OpenRepaired(r, size, pdf.Options{Password: o.Password})
 		if err2 != nil {
 			return nil, fmt.Errorf("%w (repair: %v)", err, err2)
 		}

@@ -61,7 +61,7 @@ func refusedAs(t *testing.T, code string, b []byte, o pades.Options) {
 
 func read(t testing.TB, b []byte) (*pdf.File, []pdf.Signature) {
 	t.Helper()
-	f, err := pdf.OpenStrict(bytes.NewReader(b), int64(len(b)))
+	f, err := pdf.OpenStrict(bytes.NewReader(b), int64(len(b)), pdf.Options{})
 	require.NoError(t, err)
 	sigs, err := f.Signatures()
 	require.NoError(t, err)

@@ -24,6 +24,8 @@ type VerifyOptions struct {
 	Roots  *x509.CertPool // trusted issuers of signers and clock services; nil: nothing can pass
 	Now    time.Time      // zero: the present
 	Limits Limits
+
+	Password string // of an encrypted file, the user's or the owner's; empty: the empty one
 }
 
 // Limits bound the work; zero values mean the defaults.
@@ -83,7 +85,7 @@ type verification struct {
 // open reads the file as strictly as its signatures need. A damaged unsigned file is
 // repaired, only to say that it is unsigned.
 func (v *verification) open() error {
-	f, err := pdf.Open(v.r, v.size)
+	f, err := pdf.Open(v.r, v.size, pdf.Options{Password: v.o.Password})
 	if err == nil {
 		v.f = f
 		return nil
@@ -98,7 +100,7 @@ func (v *verification) open() error {
 			break
 		}
 		whole := v.afterLine(end + 5)
-		if f, again := pdf.OpenStrict(io.NewSectionReader(v.r, 0, whole), whole); again == nil {
+		if f, again := pdf.OpenStrict(io.NewSectionReader(v.r, 0, whole), whole, pdf.Options{Password: v.o.Password}); again == nil {
 			if sigs, again := f.Form(); again == nil && signed(sigs) {
 				v.f, v.torn = f, true
 				return nil

@@ -10,6 +10,7 @@ import (
 	"crypto/sha512"
 	"fmt"
 	"io"
+	"slices"
 )
 
 // method is how a crypt filter encrypts.
@@ -22,7 +23,7 @@ const (
 	aesFile   // AES-256, the file's key
 )
 
-// crypt is the standard security handler (ISO 32000-2, 7.6.4) opened with an empty password.
+// crypt is the standard security handler (ISO 32000-2, 7.6.4), opened.
 type crypt struct {
 	key      []byte
 	stm, str method
@@ -113,9 +114,9 @@ func (f *File) standard(d *Dict) (*crypt, error) {
 	var err error
 	switch {
 	case e.v == 5 && (e.r == 5 || e.r == 6):
-		c.key, err = e.key256()
+		c.key, err = e.key256(passwords(f.opened.Password, e.r))
 	case e.v < 5 && e.r >= 2 && e.r <= 4:
-		c.key, err = e.key128()
+		c.key, err = e.key128(passwords(f.opened.Password, e.r))
 	default:
 		err = fmt.Errorf("%w: V %d with R %d", ErrEncryption, e.v, e.r)
 	}
@@ -165,19 +166,28 @@ func (f *File) cryptFilters(d *Dict, e *encryption) (stm, str method, err error)
 	return stm, str, err
 }
 
-// key128 is algorithm 2, and 6 to check it, for an empty user or owner password.
-func (e *encryption) key128() ([]byte, error) {
+// key128 is algorithm 2, and 6 to check it, for padded passwords of the user or the owner.
+func (e *encryption) key128(passwords [][]byte) ([]byte, error) {
 	if len(e.o) < 32 || len(e.u) < 32 {
 		return nil, fmt.Errorf("%w: short O or U", ErrDamaged)
 	}
 	e.o, e.u = e.o[:32], e.u[:32]
-	if k := e.userKey(passwordPad); k != nil {
-		return k, nil
+	for _, p := range passwords {
+		if k := e.userKey(p); k != nil {
+			return k, nil
+		}
+		if k := e.userKey(e.userFromOwner(p)); k != nil {
+			return k, nil
+		}
 	}
-	if k := e.userKey(e.userFromOwner()); k != nil {
-		return k, nil
+	return nil, errLocked(passwords)
+}
+
+func errLocked(tried [][]byte) error {
+	if len(tried) > 1 {
+		return fmt.Errorf("%w: the one given does not open the file", ErrPassword)
 	}
-	return nil, ErrPassword
+	return ErrPassword
 }
 
 func (e *encryption) userKey(pad []byte) []byte {
@@ -219,9 +229,9 @@ func (e *encryption) userKey(pad []byte) []byte {
 	return nil
 }
 
-// userFromOwner is algorithm 7: the user password that an empty owner password unlocks.
-func (e *encryption) userFromOwner() []byte {
-	s := md5.Sum(passwordPad)
+// userFromOwner is algorithm 7: the padded user password that an owner password unlocks.
+func (e *encryption) userFromOwner(pad []byte) []byte {
+	s := md5.Sum(pad)
 	key := s[:]
 	n := 5
 	if e.r >= 3 {
@@ -260,39 +270,41 @@ func rc4Bytes(key, b []byte) []byte {
 	return out
 }
 
-// key256 is algorithm 2.A with an empty password, as user and then as owner.
-func (e *encryption) key256() ([]byte, error) {
+// key256 is algorithm 2.A with each password, as the user's and then as the owner's.
+func (e *encryption) key256(passwords [][]byte) ([]byte, error) {
 	if len(e.u) < 48 || len(e.o) < 48 || len(e.ue) < 32 || len(e.oe) < 32 {
 		return nil, fmt.Errorf("%w: short U, O, UE or OE", ErrDamaged)
 	}
 	u := e.u[:48]
-	unlock := func(s, wrapped, more []byte) []byte {
-		if !bytes.Equal(e.hash(s[32:40], more), s[:32]) {
+	unlock := func(p, s, wrapped, more []byte) []byte {
+		if !bytes.Equal(e.hash(p, s[32:40], more), s[:32]) {
 			return nil
 		}
-		block, _ := aes.NewCipher(e.hash(s[40:48], more))
+		block, _ := aes.NewCipher(e.hash(p, s[40:48], more)) // 32 bytes
 		key := make([]byte, 32)
 		cipher.NewCBCDecrypter(block, make([]byte, 16)).CryptBlocks(key, wrapped[:32])
 		return key
 	}
-	if k := unlock(u, e.ue, nil); k != nil {
-		return k, nil
+	for _, p := range passwords {
+		if k := unlock(p, u, e.ue, nil); k != nil {
+			return k, nil
+		}
+		if k := unlock(p, e.o, e.oe, u); k != nil {
+			return k, nil
+		}
 	}
-	if k := unlock(e.o, e.oe, u); k != nil {
-		return k, nil
-	}
-	return nil, ErrPassword
+	return nil, errLocked(passwords)
 }
 
-// hash is algorithm 2.B for an empty password; R 5 is its first line alone.
-func (e *encryption) hash(salt, more []byte) []byte {
-	s := sha256.Sum256(append(bytes.Clone(salt), more...))
+// hash is algorithm 2.B; R 5 is its first line alone.
+func (e *encryption) hash(password, salt, more []byte) []byte {
+	s := sha256.Sum256(slices.Concat(password, salt, more))
 	k := s[:]
 	if e.r == 5 {
 		return k
 	}
 	for i := 0; ; i++ {
-		k1 := bytes.Repeat(append(bytes.Clone(k), more...), 64)
+		k1 := bytes.Repeat(slices.Concat(password, k, more), 64)
 		block, _ := aes.NewCipher(k[:16])
 		cipher.NewCBCEncrypter(block, k[16:32]).CryptBlocks(k1, k1)
 		sum := 0

@@ -3,9 +3,12 @@ package pdf_test
 import (
 	"bytes"
 	"crypto/rand"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -51,7 +54,7 @@ func TestEncryptedStringsAreReadAndWritten(t *testing.T) {
 			b := encrypted(t, secret(), args...)
 			if name == "owner is empty" {
 				// With an empty owner password writers use the user password for both.
-				_, err := pdf.Open(bytes.NewReader(b), int64(len(b)))
+				_, err := pdf.Open(bytes.NewReader(b), int64(len(b)), pdf.Options{})
 				require.ErrorIs(t, err, pdf.ErrPassword)
 				return
 			}
@@ -93,20 +96,59 @@ func TestEncryptedStringsAreReadAndWritten(t *testing.T) {
 func TestAPasswordIsAskedFor(t *testing.T) {
 	for _, bits := range []string{"128", "256"} {
 		b := encrypted(t, secret(), "user", "owner", bits)
-		_, err := pdf.Open(bytes.NewReader(b), int64(len(b)))
-		require.ErrorIs(t, err, pdf.ErrPassword)
+		for _, wrong := range []string{"", "hunter2"} {
+			_, err := pdf.Open(bytes.NewReader(b), int64(len(b)), pdf.Options{Password: wrong})
+			require.ErrorIs(t, err, pdf.ErrPassword)
+			require.NotContains(t, err.Error(), "hunter2")
+		}
 	}
 }
 
-// The hash of R 6 ends by chance after 64 rounds or more, so one or two files prove nothing.
+func TestThePasswordOfTheUserOrTheOwnerOpens(t *testing.T) {
+	long := strings.Repeat("long ", 40)
+	for name, more := range map[string][]string{
+		"RC4 40":     {"40"},
+		"RC4 128":    {"128", "--use-aes=n"},
+		"RC4 128 V4": {"128", "--force-V4", "--use-aes=n"},
+		"AES 128":    {"128", "--use-aes=y"},
+		"AES 256 R5": {"256", "--force-R5"},
+		"AES 256":    {"256"},
+	} {
+		for i, p := range [][2]string{{"user", "owner"}, {"Grüße €", "straße"}, {"пароль", "хозяин"}, {long, "own" + long}} {
+			t.Run(name+" "+strconv.Itoa(i), func(t *testing.T) {
+				b := encrypted(t, secret(), append(p[:], more...)...)
+				for _, password := range p {
+					f, err := pdf.Open(bytes.NewReader(b), int64(len(b)), pdf.Options{Password: password})
+					require.NoError(t, err)
+					form, err := f.Form()
+					require.NoError(t, err)
+					require.Equal(t, "in the form", form.Dict.Get("Note").(pdf.String).Text())
+					whole, err := f.At(int64(len(b)))
+					require.NoError(t, err, "an earlier version is opened with the same password")
+					require.True(t, whole.Encrypted())
+				}
+			})
+		}
+	}
+}
+
+// The hash of R 6 ends by chance after 64 rounds or more, so one or two files prove
+// nothing. qpdf takes many jobs in one file of arguments only one by one; what costs is
+// the start of the program, so both passwords of each file are tried.
 func TestTheHashOfRevision6EndsInTheRightRound(t *testing.T) {
 	plain := secret()
-	for range 200 {
-		b := encrypted(t, plain, "", "owner", "256")
-		f, err := pdf.Open(bytes.NewReader(b), int64(len(b)))
-		require.NoError(t, err)
-		fields, err := f.Fields()
-		require.NoError(t, err)
-		require.Equal(t, "name", fields[0].Name)
+	for i := range 150 {
+		user, owner := "", "owner"
+		if i%2 == 1 {
+			user, owner = fmt.Sprintf("user %d", i), fmt.Sprintf("owner %d", i)
+		}
+		b := encrypted(t, plain, user, owner, "256")
+		for _, p := range []string{user, owner} {
+			f, err := pdf.Open(bytes.NewReader(b), int64(len(b)), pdf.Options{Password: p})
+			require.NoError(t, err)
+			fields, err := f.Fields()
+			require.NoError(t, err)
+			require.Equal(t, "name", fields[0].Name)
+		}
 	}
 }

@@ -25,17 +25,12 @@ var (
 	ErrUnsupported = errors.New("not supported")
 )
 
-// Limits on what a file may make us do.
+// Limits that are not for turning; for the others see Limits.
 const (
-	maxDepth      = 100      // nesting of arrays and dictionaries, levels of trees
-	maxObjectText = 16 << 20 // bytes of one object's text
-	maxItems      = 1 << 20  // values in one object
-	maxInflated   = 32 << 20 // bytes of one inflated stream, and of all cross-reference streams
-	maxInflateSum = 1 << 30  // bytes inflated over the life of a File
-	maxReads      = 1 << 20  // objects parsed over the life of a File
-	maxObject     = 8388607  // highest object number (ISO 32000-1, annex C)
-	maxSections   = 4096     // cross-reference sections
-	maxLoaded     = 500_000  // cross-reference entries held in memory
-	maxFields     = 100_000
+	maxDepth      = 100     // nesting of arrays and dictionaries, levels of trees, objects that need objects
+	maxItems      = 1 << 20 // values in one object
+	maxInflateSum = 1 << 30 // bytes inflated over the life of a File
+	maxObject     = 8388607 // highest object number (ISO 32000-1, annex C)
+	maxLoaded     = 500_000 // cross-reference entries held in memory
 	window        = 2 << 10 // first read of an object; grows eightfold
 )

@@ -44,7 +44,7 @@ func (e *Encryption) MaySign() (existing, added bool) {
 
 // Glance gives the facts of a file that does not open, as far as they can be had.
 func Glance(r io.ReaderAt, size int64) Facts {
-	f, err := bare(r, size)
+	f, err := bare(r, size, Options{})
 	if err != nil {
 		return Facts{}
 	}

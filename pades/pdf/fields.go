@@ -90,7 +90,7 @@ func (w *fieldWalk) kids(at Place, list Array, up parentField, depth int) error 
 			}
 			w.seen[kidAt.Ref] = true
 		}
-		if w.n++; w.n > maxFields {
+		if w.n++; w.n > w.f.limits.Fields {
 			return fmt.Errorf("%w: fields", ErrTooComplex)
 		}
 		if err := w.field(kidAt, d, up, depth); err != nil {

@@ -17,7 +17,9 @@ type File struct {
 	Repaired bool   // the cross-reference was lost and rebuilt by a scan
 
 	r        io.ReaderAt
-	base     int64 // added to every offset the file gives: 0 or Header
+	opened   Options
+	limits   Limits // of opened, with the defaults filled in
+	base     int64  // added to every offset the file gives: 0 or Header
 	sections []*section
 	eof      int64 // after the newest end-of-file marker
 	found    map[int]entry
@@ -36,8 +38,8 @@ type File struct {
 // Open reads the end of the file, its cross-reference sections and the catalog. An
 // unsigned file whose cross-reference is damaged is scanned and repaired (Repaired is
 // set); a signed one is not, since a signature speaks of the file as it was read.
-func Open(r io.ReaderAt, size int64) (*File, error) {
-	f, err := open(r, size)
+func Open(r io.ReaderAt, size int64, o Options) (*File, error) {
+	f, err := open(r, size, o)
 	if err == nil {
 		if err = f.probe(); err == nil {
 			return f, nil
@@ -46,7 +48,7 @@ func Open(r io.ReaderAt, size int64) (*File, error) {
 	if !errors.Is(err, ErrDamaged) && !errors.Is(err, ErrTruncated) {
 		return nil, err
 	}
-	fixed, err2 := OpenRepaired(r, size)
+	fixed, err2 := OpenRepaired(r, size, o)
 	if err2 != nil {
 		return nil, fmt.Errorf("%w (repair: %v)", rootOf(err, err2), err2)
 	}
@@ -62,8 +64,8 @@ func rootOf(first, second error) error {
 }
 
 // OpenStrict is Open without repair.
-func OpenStrict(r io.ReaderAt, size int64) (*File, error) {
-	f, err := open(r, size)
+func OpenStrict(r io.ReaderAt, size int64, o Options) (*File, error) {
+	f, err := open(r, size, o)
 	if err != nil {
 		return nil, err
 	}
@@ -73,24 +75,25 @@ func OpenStrict(r io.ReaderAt, size int64) (*File, error) {
 	return f, nil
 }
 
-// At opens the file as it was when it was n bytes long, without repair.
+// At opens the file as it was when it was n bytes long, with the same options, without
+// repair.
 func (f *File) At(n int64) (*File, error) {
 	if n < 0 || n > f.Size {
 		return nil, fmt.Errorf("%w: %d bytes of %d", ErrDamaged, n, f.Size)
 	}
-	return OpenStrict(io.NewSectionReader(f.r, 0, n), n)
+	return OpenStrict(io.NewSectionReader(f.r, 0, n), n, f.opened)
 }
 
-func bare(r io.ReaderAt, size int64) (*File, error) {
+func bare(r io.ReaderAt, size int64, o Options) (*File, error) {
 	if size <= 0 {
 		return nil, ErrEmpty
 	}
-	f := &File{r: r, Size: size, cache: map[Ref]Object{}, loading: map[Ref]bool{}}
+	f := &File{r: r, Size: size, opened: o, limits: o.Limits.filled(), cache: map[Ref]Object{}, loading: map[Ref]bool{}}
 	return f, f.header()
 }
 
-func open(r io.ReaderAt, size int64) (*File, error) {
-	f, err := bare(r, size)
+func open(r io.ReaderAt, size int64, o Options) (*File, error) {
+	f, err := bare(r, size, o)
 	if err != nil {
 		return nil, err
 	}
@@ -178,9 +181,9 @@ func looksCut(tail []byte) bool { return objectHeader.Match(tail) }
 
 // within reads windows, growing, until parse has enough.
 func (f *File) within(at int64, parse func(*lexer) error) error {
-	for n := window; ; n *= 8 {
-		n = min(n, maxObjectText)
-		b, err := f.bytes(at, n)
+	for n := int64(window); ; n *= 8 {
+		n = min(n, f.limits.Object)
+		b, err := f.bytes(at, int(n))
 		if err != nil {
 			return err
 		}
@@ -189,7 +192,7 @@ func (f *File) within(at int64, parse func(*lexer) error) error {
 		if !errors.Is(err, errShort) {
 			return err
 		}
-		if n == maxObjectText {
+		if n == f.limits.Object {
 			return fmt.Errorf("%w: an object of more than %d bytes", ErrTooComplex, n)
 		}
 	}
@@ -198,7 +201,7 @@ func (f *File) within(at int64, parse func(*lexer) error) error {
 // objectAt reads "N G obj …" at a place in the file, and where it ends: for a stream
 // after the word stream.
 func (f *File) objectAt(at int64) (ref Ref, o Object, end int64, err error) {
-	if f.reads++; f.reads > maxReads {
+	if f.reads++; f.reads > f.limits.Reads {
 		return ref, nil, 0, fmt.Errorf("%w: objects read", ErrTooComplex)
 	}
 	err = f.within(at, func(l *lexer) error {
@@ -387,5 +390,5 @@ func (f *File) Catalog() (*Dict, error) {
 	return d, err
 }
 
-// Encrypted tells whether the file is encrypted (and opened with the empty password).
+// Encrypted tells whether the file is encrypted (and opened with the password given, or the empty one).
 func (f *File) Encrypted() bool { return f.Trailer.Has("Encrypt") }

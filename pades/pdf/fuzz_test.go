@@ -16,7 +16,7 @@ func FuzzOpen(f *testing.F) {
 	f.Add(bytes.Replace(pdftest.Plain(1), []byte("startxref\n"), []byte("startxref\n9"), 1))
 	f.Add([]byte("%PDF-1.7\n1 0 obj<</Type/Catalog/Pages 2 0 R>>2 0 obj<</Kids[3 0 R]>>3 0 obj<<>>trailer<</Root 1 0 R>>"))
 	f.Fuzz(func(_ *testing.T, b []byte) {
-		d, err := pdf.Open(bytes.NewReader(b), int64(len(b)))
+		d, err := pdf.Open(bytes.NewReader(b), int64(len(b)), pdf.Options{})
 		if err != nil {
 			return
 		}

@@ -16,7 +16,7 @@ import (
 
 func open(t *testing.T, b []byte) *pdf.File {
 	t.Helper()
-	f, err := pdf.Open(bytes.NewReader(b), int64(len(b)))
+	f, err := pdf.Open(bytes.NewReader(b), int64(len(b)), pdf.Options{})
 	require.NoError(t, err)
 	return f
 }
@@ -57,7 +57,7 @@ func TestALargeTableIsLookedUpAndNotLoaded(t *testing.T) {
 	b.WriteString(strings.Repeat("0000000009 00000 n \n", 400000-4))
 	fmt.Fprintf(b, "trailer\n<</Root 1 0 R /Size 400000>>\nstartxref\n%d\n%%%%EOF\n", at)
 	r := &counting{ReaderAt: bytes.NewReader(b.Bytes())}
-	f, err := pdf.Open(r, int64(b.Len()))
+	f, err := pdf.Open(r, int64(b.Len()), pdf.Options{})
 	require.NoError(t, err)
 	_, err = f.FirstPage()
 	require.NoError(t, err)
@@ -117,7 +117,7 @@ func TestLoopsEnd(t *testing.T) {
 		b.Pages(1, "")
 		at := b.Len()
 		b.Table(fmt.Sprintf("/Root 1 0 R /Prev %d", at))
-		_, err := pdf.OpenStrict(bytes.NewReader(b.Bytes()), int64(b.Len()))
+		_, err := pdf.OpenStrict(bytes.NewReader(b.Bytes()), int64(b.Len()), pdf.Options{})
 		require.ErrorIs(t, err, pdf.ErrDamaged)
 	})
 	t.Run("Kids", func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestLoopsEnd(t *testing.T) {
 		b.Object(4, "5 0 R")
 		b.Object(5, "4 0 R")
 		b.Table("/Root 1 0 R")
-		_, err := pdf.OpenStrict(bytes.NewReader(b.Bytes()), int64(b.Len()))
+		_, err := pdf.OpenStrict(bytes.NewReader(b.Bytes()), int64(b.Len()), pdf.Options{})
 		require.ErrorIs(t, err, pdf.ErrDamaged)
 	})
 	t.Run("length of a stream", func(t *testing.T) {
@@ -165,7 +165,7 @@ func TestDepthAndInflatedSizeAreBounded(t *testing.T) {
 	b := pdftest.New("%PDF-1.7\n")
 	b.Pages(1, "/Deep "+strings.Repeat("[", 150)+strings.Repeat("]", 150))
 	b.Table("/Root 1 0 R")
-	_, err := pdf.Open(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	_, err := pdf.Open(bytes.NewReader(b.Bytes()), int64(b.Len()), pdf.Options{})
 	require.ErrorIs(t, err, pdf.ErrTooComplex)
 
 	var z bytes.Buffer

@@ -11,8 +11,8 @@ import (
 // OpenRepaired rebuilds the cross-reference by one scan of the file. What is appended to
 // such a file carries a complete cross-reference without Prev, which heals it for every
 // reader. A file that is already signed is not repaired (ErrDamaged).
-func OpenRepaired(r io.ReaderAt, size int64) (*File, error) {
-	f, err := bare(r, size)
+func OpenRepaired(r io.ReaderAt, size int64, o Options) (*File, error) {
+	f, err := bare(r, size, o)
 	if err != nil {
 		return nil, err
 	}

@@ -53,7 +53,7 @@ func TestADamagedSignedFileIsNotRepaired(t *testing.T) {
 	b.Object(5, "<</Type /Sig /ByteRange [0 1 2 3] /Contents <00>>>")
 	b.Table("/Root 1 0 R")
 	broken := bytes.Replace(b.Bytes(), []byte("startxref\n"), []byte("startxref\n9"), 1)
-	_, err := pdf.Open(bytes.NewReader(broken), int64(len(broken)))
+	_, err := pdf.Open(bytes.NewReader(broken), int64(len(broken)), pdf.Options{})
 	require.ErrorIs(t, err, pdf.ErrDamaged)
 }
 
@@ -63,11 +63,11 @@ func TestAnUnreadableSignatureStillCounts(t *testing.T) {
 	b.Object(4, "<</T (s) /FT /Sig /V 5 0 R>>")
 	b.Object(5, "<</Type /Sig /ByteRange [0 1 2 3] /Contents <0x>>>")
 	b.Table("/Root 1 0 R")
-	f, err := pdf.Open(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	f, err := pdf.Open(bytes.NewReader(b.Bytes()), int64(b.Len()), pdf.Options{})
 	require.NoError(t, err)
 	_, err = f.Signatures()
 	require.ErrorIs(t, err, pdf.ErrDamaged)
-	_, err = pdf.OpenRepaired(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	_, err = pdf.OpenRepaired(bytes.NewReader(b.Bytes()), int64(b.Len()), pdf.Options{})
 	require.ErrorIs(t, err, pdf.ErrDamaged)
 }
 
@@ -75,7 +75,7 @@ func TestAnEncryptedFileThatLostItsTrailerIsNotRepaired(t *testing.T) {
 	b := encrypted(t, secret(), "user", "owner", "128")
 	broken := bytes.ReplaceAll(b, []byte("/Encrypt"), []byte("/Enc0ypt"))
 	broken = bytes.Replace(broken, []byte("startxref\n"), []byte("startxref\n9"), 1)
-	_, err := pdf.Open(bytes.NewReader(broken), int64(len(broken)))
+	_, err := pdf.Open(bytes.NewReader(broken), int64(len(broken)), pdf.Options{})
 	require.ErrorIs(t, err, pdf.ErrDamaged)
 }
 
@@ -83,18 +83,18 @@ func TestAFileCutOffInAnObjectIsTruncated(t *testing.T) {
 	b := pdftest.New("%PDF-1.7\n")
 	b.Pages(1, "")
 	fmt.Fprintf(b, "4 0 obj\n<</Length 1000>>\nstream\nabc")
-	_, err := pdf.Open(bytes.NewReader(b.Bytes()), int64(b.Len()))
+	_, err := pdf.Open(bytes.NewReader(b.Bytes()), int64(b.Len()), pdf.Options{})
 	require.ErrorIs(t, err, pdf.ErrTruncated)
 
 	whole := pdftest.Plain(1)
 	cut := append(bytes.Clone(whole), "4 0 obj\n<</Half"...)
-	_, err = pdf.Open(bytes.NewReader(cut), int64(len(cut)))
+	_, err = pdf.Open(bytes.NewReader(cut), int64(len(cut)), pdf.Options{})
 	require.ErrorIs(t, err, pdf.ErrTruncated, "an update that never got its cross-reference")
 }
 
 func TestWhatIsNoPDFIsNamed(t *testing.T) {
-	_, err := pdf.Open(bytes.NewReader(nil), 0)
+	_, err := pdf.Open(bytes.NewReader(nil), 0, pdf.Options{})
 	require.ErrorIs(t, err, pdf.ErrEmpty)
-	_, err = pdf.Open(bytes.NewReader([]byte("GIF89a")), 6)
+	_, err = pdf.Open(bytes.NewReader([]byte("GIF89a")), 6, pdf.Options{})
 	require.ErrorIs(t, err, pdf.ErrNotPDF)
 }

@@ -88,7 +88,7 @@ func (f *File) Changed(r Revision) ([]Change, error) {
 				if err != nil {
 					return err
 				}
-				if len(out) > maxReads {
+				if len(out) > f.limits.Reads {
 					return fmt.Errorf("%w: cross-reference entries", ErrTooComplex)
 				}
 				num := int(run.first + j)

@@ -12,7 +12,7 @@ import (
 // Data is the decoded content of a stream, at most limit bytes (32 MiB at most).
 // Filters: Flate with predictors, ASCIIHex, ASCII85.
 func (f *File) Data(s *Stream, limit int64) ([]byte, error) {
-	return f.data(s, min(limit, maxInflated), true)
+	return f.data(s, min(limit, f.limits.Inflated), true)
 }
 
 func (f *File) data(s *Stream, limit int64, encrypted bool) ([]byte, error) {
@@ -59,7 +59,7 @@ func (f *File) length(s *Stream) (int64, error) {
 			return n, nil
 		}
 	}
-	end, err := f.find(s.At, min(f.Size, s.At+maxInflated), []byte("endstream"))
+	end, err := f.find(s.At, min(f.Size, s.At+f.limits.Inflated), []byte("endstream"))
 	if err != nil {
 		return 0, err
 	}
@@ -299,9 +299,9 @@ func (f *File) stream(num int) (*objectStream, error) {
 		return nil, fmt.Errorf("object stream %d: %w", num, err)
 	}
 	f.streams = append([]*objectStream{s}, f.streams...)
-	sum := 0
+	sum := int64(0)
 	for i, x := range f.streams {
-		if sum += len(x.data); i > 0 && (sum > maxInflated || i >= 8) {
+		if sum += int64(len(x.data)); i > 0 && (sum > f.limits.Inflated || i >= 8) {
 			f.streams = f.streams[:i]
 			break
 		}
@@ -315,7 +315,7 @@ func (f *File) parseObjectStream(num int, st *Stream) (*objectStream, error) {
 	}
 	n, ok1 := f.int(st.Get("N"))
 	first, ok2 := f.int(st.Get("First"))
-	b, err := f.data(st, maxInflated, true)
+	b, err := f.data(st, f.limits.Inflated, true)
 	if err != nil {
 		return nil, err
 	}
@@ -346,7 +346,7 @@ func (f *File) parseObjectStream(num int, st *Stream) (*objectStream, error) {
 }
 
 func (f *File) fromStream(num int, e entry) (Object, error) {
-	if f.reads++; f.reads > maxReads {
+	if f.reads++; f.reads > f.limits.Reads {
 		return nil, fmt.Errorf("%w: objects read", ErrTooComplex)
 	}
 	if e.offset > maxObject {

@@ -81,7 +81,7 @@ func (f *File) readSections(start int64) error {
 		if seen[s.at] {
 			return fmt.Errorf("%w: the sections run in a circle", ErrDamaged)
 		}
-		if seen[s.at] = true; len(seen) > maxSections {
+		if seen[s.at] = true; len(seen) > f.limits.Sections {
 			return fmt.Errorf("%w: cross-reference sections", ErrTooComplex)
 		}
 	}
@@ -304,7 +304,7 @@ func (f *File) readXRefStream(s *section) error {
 	if row == 0 {
 		return fmt.Errorf("%w: bad W", ErrDamaged)
 	}
-	if s.data, err = f.data(st, maxInflated-f.xrefSum, false); err != nil {
+	if s.data, err = f.data(st, f.limits.Inflated-f.xrefSum, false); err != nil {
 		return err
 	}
 	f.xrefSum += int64(len(s.data))
