@@ -168,6 +168,28 @@ func TestAFolderThatCannotBeWrittenToIsAnError(t *testing.T) {
 	require.Contains(t, msg, "permission denied")
 }
 
+func TestPasswordsComeFromAFileOrTheEnvironment(t *testing.T) {
+	cert, key := person(t)
+	dir := t.TempDir()
+	plain, locked, word := filepath.Join(dir, "plain.pdf"), filepath.Join(dir, "locked.pdf"), filepath.Join(dir, "word")
+	require.NoError(t, os.WriteFile(plain, pdftest.Plain(1), 0o600))
+	require.NoError(t, os.WriteFile(word, []byte("open\r\nsesame"), 0o600))
+	b, err := exec.Command("qpdf", "--encrypt", "open", "owner", "256", "--", plain, locked).CombinedOutput()
+	require.NoError(t, err, string(b))
+	out := filepath.Join(dir, "out.pdf")
+	_, code := pades(t, "sign", "-cert", cert, "-key", key, locked, out)
+	require.Equal(t, 3, code)
+	msg, code := pades(t, "sign", "-cert", cert, "-key", key, "-password-file", word, locked, out)
+	require.Zero(t, code, msg)
+	msg, code = pades(t, "verify", "-roots", cert, "-password-file", word, out)
+	require.Zero(t, code, msg)
+	t.Setenv("PADES_PASSWORD", "open")
+	msg, code = pades(t, "inspect", out)
+	require.Zero(t, code, msg)
+	require.Contains(t, msg, "opens with the given password")
+	require.NotContains(t, msg, "sesame")
+}
+
 func TestSeveralFilesGiveTheWorstCode(t *testing.T) {
 	cert, key := person(t)
 	dir := t.TempDir()

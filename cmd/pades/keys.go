@@ -1,10 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/x509"
 	"encoding/pem"
-	"errors"
 	"fmt"
 	"os"
 )
@@ -83,8 +83,13 @@ func readRoots(name string) (*x509.CertPool, error) {
 // password is the first line of a file, or the environment's: a command line can be read
 // by everybody on the machine.
 func password(file string) (string, error) {
-	if word := os.Getenv("PADES_PASSWORD"); file == "" && word == "" {
-		return "", nil
+	if file == "" {
+		return os.Getenv("PADES_PASSWORD"), nil
 	}
-	return "", errors.New("passwords are not supported yet")
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return "", err
+	}
+	line, _, _ := bytes.Cut(b, []byte("\n"))
+	return string(bytes.TrimSuffix(line, []byte("\r"))), nil
 }

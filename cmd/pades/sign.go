@@ -121,7 +121,7 @@ func (s *signing) options() (crypto.Signer, error) {
 			return nil, errors.New("-pss is for RSA keys")
 		}
 	}
-	if _, err = password(s.passwordFile); err != nil {
+	if s.o.Password, err = password(s.passwordFile); err != nil {
 		return nil, err
 	}
 	return key, nil
@@ -167,7 +167,7 @@ func (s *signing) run(ctx context.Context, c *call) (int, error) {
 	}
 	d.stamped(token, "signature")
 	if s.level == "B-LT" || s.level == "B-LTA" {
-		a := addition{base: base, size: size, field: p.Field}
+		a := addition{base: base, size: size, field: p.Field, password: s.o.Password}
 		if a.state, _, err = p.StateAfter(d.delta); err != nil {
 			return 0, err
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -10,6 +9,7 @@ import (
 	"io"
 
 	"countersign/pades"
+	"countersign/pades/pdf"
 )
 
 const verifyHelp = `Nothing is fetched: a file is judged by what it carries. Without -roots no signature
@@ -47,32 +47,28 @@ func verifyFlags(fs *flag.FlagSet) action {
 		if err != nil {
 			return 0, err
 		}
-		_, err = password(m.passwordFile)
+		word, err := password(m.passwordFile)
 		if err != nil {
 			return 0, err
 		}
 		m.look = func(ctx context.Context, r io.ReaderAt, size int64) (any, func(io.Writer) error, int, error) {
-			res, err := verifyOne(ctx, r, size, roots)
+			res, err := pades.Verify(ctx, r, size, pades.VerifyOptions{Roots: roots, Password: word})
 			return res, func(w io.Writer) error { return pades.WriteText(w, res) }, res.ExitCode(), err
 		}
 		return m.run(ctx, c)
 	}
 }
 
-func verifyOne(ctx context.Context, r io.ReaderAt, size int64, roots *x509.CertPool) (pades.Result, error) {
-	return pades.Verify(ctx, r, size, pades.VerifyOptions{Roots: roots})
-}
-
 func inspectFlags(fs *flag.FlagSet) action {
 	m := &many{rank: []int{trouble, 3, 0}}
 	m.register(fs)
 	return func(ctx context.Context, c *call) (int, error) {
-		_, err := password(m.passwordFile)
+		word, err := password(m.passwordFile)
 		if err != nil {
 			return 0, err
 		}
 		m.look = func(_ context.Context, r io.ReaderAt, size int64) (any, func(io.Writer) error, int, error) {
-			rep, err := pades.Inspect(r, size)
+			rep, err := pades.InspectWith(r, size, pdf.Options{Password: word})
 			code := 0
 			var refused *pades.Refusal
 			if errors.As(err, &refused) {
