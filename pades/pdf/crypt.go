@@ -406,11 +406,11 @@ func (f *File) decryptStrings(o Object, r Ref) Object {
 			v[i] = f.decryptStrings(v[i], r)
 		}
 	case *Dict:
-		for _, k := range v.keys {
+		for i, k := range v.keys {
 			if k == "Contents" && isSignature(v) {
 				continue
 			}
-			v.vals[k] = f.decryptStrings(v.vals[k], r)
+			v.vals[i] = f.decryptStrings(v.vals[i], r)
 		}
 	case *Stream:
 		if v.Get("Type") != Name("XRef") {

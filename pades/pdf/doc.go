@@ -27,10 +27,11 @@ var (
 
 // Limits that are not for turning; for the others see Limits.
 const (
-	maxDepth      = 100     // nesting of arrays and dictionaries, levels of trees, objects that need objects
-	maxItems      = 1 << 20 // values in one object
-	maxInflateSum = 1 << 30 // bytes inflated over the life of a File
-	maxObject     = 8388607 // highest object number (ISO 32000-1, annex C)
-	maxLoaded     = 500_000 // cross-reference entries held in memory
-	window        = 2 << 10 // first read of an object; grows eightfold
+	maxDepth   = 100      // nesting of arrays and dictionaries, levels of trees, objects that need objects
+	maxValues  = 16 << 20 // bytes that the values of one object take
+	maxCached  = 4 << 20  // bytes that the values of all remembered objects take
+	maxObject  = 8388607  // highest object number (ISO 32000-1, annex C)
+	maxLoaded  = 500_000  // cross-reference entries held in memory
+	window     = 2 << 10  // first read of an object; grows eightfold
+	maxScratch = 1 << 20  // bytes of a window that is kept for the next object
 )

@@ -29,8 +29,8 @@ type File struct {
 	crypt    *crypt
 	named    numbers // every number a reference was seen to
 	encRef   Ref
-	reads    int
-	inflated int64
+	cached   int64  // bytes the values in cache take
+	scratch  []byte // what within reads into
 	xrefSum  int64
 	loaded   int
 }
@@ -39,6 +39,9 @@ type File struct {
 // unsigned file whose cross-reference is damaged is scanned and repaired (Repaired is
 // set); a signed one is not, since a signature speaks of the file as it was read.
 func Open(r io.ReaderAt, size int64, o Options) (*File, error) {
+	if o.work == nil {
+		o = o.Shared()
+	}
 	f, err := open(r, size, o)
 	if err == nil {
 		if err = f.probe(); err == nil {
@@ -88,6 +91,9 @@ func bare(r io.ReaderAt, size int64, o Options) (*File, error) {
 	if size <= 0 {
 		return nil, ErrEmpty
 	}
+	if o.work == nil {
+		o = o.Shared()
+	}
 	f := &File{r: r, Size: size, opened: o, limits: o.Limits.filled(), cache: map[Ref]Object{}, loading: map[Ref]bool{}}
 	return f, f.header()
 }
@@ -134,13 +140,21 @@ func (f *File) bytes(at int64, n int) ([]byte, error) {
 		return nil, fmt.Errorf("%w: offset %d outside the file", ErrDamaged, at)
 	}
 	b := make([]byte, min(int64(n), f.Size-at))
+	return b, f.fill(b, at)
+}
+
+// fill reads as many bytes as there is room for.
+func (f *File) fill(b []byte, at int64) error {
+	if err := f.spend(costRead + int64(len(b))/16); err != nil {
+		return err
+	}
 	if got, err := f.r.ReadAt(b, at); got < len(b) {
 		if err == nil || err == io.EOF {
 			err = io.ErrUnexpectedEOF
 		}
-		return nil, fmt.Errorf("read at %d: %w", at, err)
+		return fmt.Errorf("read at %d: %w", at, err)
 	}
-	return b, nil
+	return nil
 }
 
 // startxref finds the newest cross-reference section.
@@ -179,31 +193,48 @@ var objectHeader = regexp.MustCompile(`\d\s+\d+\s+obj\b`)
 // looksCut tells an unfinished update from the junk that mail and web servers append.
 func looksCut(tail []byte) bool { return objectHeader.Match(tail) }
 
-// within reads windows, growing, until parse has enough.
+// within reads windows, growing, until parse has enough. What parse makes of a window must
+// not hold on to its bytes, and parse must not read.
 func (f *File) within(at int64, parse func(*lexer) error) error {
+	if at < 0 || at > f.Size {
+		return fmt.Errorf("%w: offset %d outside the file", ErrDamaged, at)
+	}
 	for n := int64(window); ; n *= 8 {
 		n = min(n, f.limits.Object)
-		b, err := f.bytes(at, int(n))
-		if err != nil {
+		k := min(n, f.Size-at)
+		if k > int64(len(f.scratch)) {
+			f.scratch = make([]byte, n)
+		}
+		b := f.scratch[:k]
+		if err := f.fill(b, at); err != nil {
 			return err
 		}
-		l := &lexer{b: b, base: at, last: at+int64(len(b)) >= f.Size}
-		err = parse(l)
+		l := &lexer{b: b, base: at, last: at+k >= f.Size}
+		err := parse(l)
+		if k > maxScratch {
+			f.scratch = nil
+		}
+		if err2 := f.parsed(l, 0); err2 != nil {
+			return err2
+		}
 		if !errors.Is(err, errShort) {
 			return err
 		}
 		if n == f.limits.Object {
-			return fmt.Errorf("%w: an object of more than %d bytes", ErrTooComplex, n)
+			return fmt.Errorf("%w: an object of more than %d bytes at %d", ErrTooComplex, n, at)
 		}
 	}
+}
+
+// parsed accounts for what a lexer did since a position.
+func (f *File) parsed(l *lexer, since int) error {
+	f.cached += int64(l.taken)
+	return f.spend(int64(l.values)*costValue + int64(l.pos-since)*costByte)
 }
 
 // objectAt reads "N G obj …" at a place in the file, and where it ends: for a stream
 // after the word stream.
 func (f *File) objectAt(at int64) (ref Ref, o Object, end int64, err error) {
-	if f.reads++; f.reads > f.limits.Reads {
-		return ref, nil, 0, fmt.Errorf("%w: objects read", ErrTooComplex)
-	}
 	err = f.within(at, func(l *lexer) error {
 		l.space()
 		num, err := l.uint()
@@ -314,8 +345,9 @@ func (f *File) load(r Ref) (Object, error) {
 			return nil, fmt.Errorf("object %d: %w", r.Num, err)
 		}
 	}
-	if len(f.cache) > 2048 {
+	if len(f.cache) > 2048 || f.cached > maxCached {
 		clear(f.cache)
+		f.cached = 0
 	}
 	f.cache[r] = o
 	return o, nil

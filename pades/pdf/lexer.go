@@ -11,23 +11,40 @@ var errShort = errors.New("window too short")
 
 // lexer reads objects from a window of the file.
 type lexer struct {
-	b     []byte
-	pos   int
-	base  int64 // where b begins in the file; negative when it is not file bytes
-	last  bool  // b ends where the input ends
-	items int
+	b      []byte
+	pos    int
+	base   int64 // where b begins in the file; negative when it is not file bytes
+	last   bool  // b ends where the input ends
+	values int   // that were begun
+	taken  int   // bytes of memory they take, about
 }
+
+// What values take in memory, about, with the slack of slices that grew.
+const (
+	sizeValue  = 48
+	sizeDict   = 96
+	sizeString = 96
+)
 
 const (
 	white   = "\x00\t\n\f\r "
 	delimit = "()<>[]{}/%"
 )
 
-func isSpace(c byte) bool {
-	return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == 0 || c == '\f'
-}
-func isDelim(c byte) bool   { return bytes.IndexByte([]byte(delimit), c) >= 0 }
-func isRegular(c byte) bool { return !isSpace(c) && !isDelim(c) }
+// class is 1 for white space, 2 for delimiters and 0 for regular characters.
+var class = func() (t [256]byte) {
+	for i := range len(white) {
+		t[white[i]] = 1
+	}
+	for i := range len(delimit) {
+		t[delimit[i]] = 2
+	}
+	return t
+}()
+
+func isSpace(c byte) bool   { return class[c] == 1 }
+func isDelim(c byte) bool   { return class[c] == 2 }
+func isRegular(c byte) bool { return class[c] == 0 }
 func isDigit(c byte) bool   { return c >= '0' && c <= '9' }
 
 // end is the error for running out of bytes.
@@ -105,8 +122,10 @@ func parseUint(w string) (int64, bool) {
 
 // object reads one object.
 func (l *lexer) object(depth int) (Object, error) {
-	if l.items++; depth > maxDepth || l.items > maxItems {
-		return nil, fmt.Errorf("%w: nesting or number of values", ErrTooComplex)
+	l.values++
+	l.taken += sizeValue
+	if depth > maxDepth || l.taken > maxValues {
+		return nil, fmt.Errorf("%w: nesting or number of values near byte %d", ErrTooComplex, max(l.base, 0)+int64(l.pos))
 	}
 	l.space()
 	if l.pos >= len(l.b) {
@@ -242,6 +261,7 @@ func (l *lexer) array(depth int) (Object, error) {
 
 func (l *lexer) dict(depth int) (Object, error) {
 	l.pos += 2
+	l.taken += sizeDict
 	d := NewDict()
 	for {
 		l.space()
@@ -263,6 +283,7 @@ func (l *lexer) dict(depth int) (Object, error) {
 		if err != nil {
 			return nil, err
 		}
+		l.taken += sizeValue
 		d.Set(k.(Name), v)
 	}
 }
@@ -298,6 +319,7 @@ func (l *lexer) hex() (Object, error) {
 	if half >= 0 {
 		out = append(out, byte(half<<4))
 	}
+	l.taken += len(out) + sizeString
 	s := String{Value: out, Hex: true}
 	l.place(&s, from)
 	return s, nil
@@ -318,6 +340,7 @@ func (l *lexer) literal() (Object, error) {
 			depth++
 		case ')':
 			if depth--; depth == 0 {
+				l.taken += len(out) + sizeString
 				s := String{Value: out}
 				l.place(&s, from)
 				return s, nil

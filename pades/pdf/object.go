@@ -1,6 +1,7 @@
 package pdf
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -88,12 +89,16 @@ func Text(s string) String {
 // Dict is a dictionary that keeps the order of its keys.
 type Dict struct {
 	keys []Name
-	vals map[Name]Object
+	vals []Object
+	at   map[Name]int // where a key is, when there are many
 }
+
+// fewKeys are found faster by looking at each, and take a third of the memory.
+const fewKeys = 16
 
 // NewDict makes a dictionary from keys (Name) and values in turn.
 func NewDict(pairs ...Object) *Dict {
-	d := &Dict{vals: make(map[Name]Object, len(pairs)/2)}
+	d := &Dict{}
 	for i := 0; i+1 < len(pairs); i += 2 {
 		d.Set(pairs[i].(Name), pairs[i+1])
 	}
@@ -108,36 +113,61 @@ func (d *Dict) Keys() []Name {
 	return slices.Clone(d.keys)
 }
 
+func (d *Dict) find(k Name) int {
+	if d == nil {
+		return -1
+	}
+	if d.at == nil {
+		return slices.Index(d.keys, k)
+	}
+	if i, ok := d.at[k]; ok {
+		return i
+	}
+	return -1
+}
+
 // Get is the value as written (a reference is not followed), nil when absent.
 func (d *Dict) Get(k Name) Object {
-	if d == nil {
-		return nil
+	if i := d.find(k); i >= 0 {
+		return d.vals[i]
 	}
-	return d.vals[k]
+	return nil
 }
 
 // Has tells whether the key is there.
-func (d *Dict) Has(k Name) bool {
-	if d == nil {
-		return false
-	}
-	_, ok := d.vals[k]
-	return ok
-}
+func (d *Dict) Has(k Name) bool { return d.find(k) >= 0 }
 
 // Set adds or replaces a value.
 func (d *Dict) Set(k Name, v Object) {
-	if _, ok := d.vals[k]; !ok {
-		d.keys = append(d.keys, k)
+	if i := d.find(k); i >= 0 {
+		d.vals[i] = v
+		return
 	}
-	d.vals[k] = v
+	d.keys, d.vals = append(d.keys, k), append(d.vals, v)
+	switch {
+	case d.at != nil:
+		d.at[k] = len(d.keys) - 1
+	case len(d.keys) > fewKeys:
+		d.index()
+	}
+}
+
+func (d *Dict) index() {
+	d.at = make(map[Name]int, len(d.keys))
+	for i, k := range d.keys {
+		d.at[k] = i
+	}
 }
 
 // Delete removes a key.
 func (d *Dict) Delete(k Name) {
-	if d.Has(k) {
-		delete(d.vals, k)
-		d.keys = slices.DeleteFunc(d.keys, func(o Name) bool { return o == k })
+	i := d.find(k)
+	if i < 0 {
+		return
+	}
+	d.keys, d.vals = slices.Delete(d.keys, i, i+1), slices.Delete(d.vals, i, i+1)
+	if d.at != nil {
+		d.index()
 	}
 }
 
@@ -165,9 +195,9 @@ func clone(o Object) Object {
 		}
 		return a
 	case *Dict:
-		d := &Dict{keys: slices.Clone(v.keys), vals: make(map[Name]Object, len(v.vals))}
-		for k, x := range v.vals {
-			d.vals[k] = clone(x)
+		d := &Dict{keys: slices.Clone(v.keys), vals: make([]Object, len(v.vals)), at: maps.Clone(v.at)}
+		for i, x := range v.vals {
+			d.vals[i] = clone(x)
 		}
 		return d
 	}
@@ -191,8 +221,8 @@ func (n *numbers) note(o Object) {
 		}
 	case *Dict:
 		if v != nil {
-			for _, k := range v.keys {
-				n.note(v.vals[k])
+			for _, x := range v.vals {
+				n.note(x)
 			}
 		}
 	case *Stream:

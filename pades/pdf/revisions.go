@@ -70,6 +70,9 @@ func (f *File) endOf(s *section) (eof, end int64, err error) {
 	return at, at, nil
 }
 
+// maxChanges bounds what Changed holds: 24 bytes each.
+const maxChanges = 1 << 20
+
 // Change is an object that a revision adds, replaces or frees.
 type Change struct {
 	Ref
@@ -88,7 +91,7 @@ func (f *File) Changed(r Revision) ([]Change, error) {
 				if err != nil {
 					return err
 				}
-				if len(out) > f.limits.Reads {
+				if len(out) >= maxChanges {
 					return fmt.Errorf("%w: cross-reference entries", ErrTooComplex)
 				}
 				num := int(run.first + j)

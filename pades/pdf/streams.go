@@ -86,6 +86,9 @@ func (f *File) find(from, to int64, what []byte) (int64, error) {
 		if err != nil {
 			return 0, err
 		}
+		if err := f.spend(piece / 16); err != nil {
+			return 0, err
+		}
 		if i := bytes.Index(b, what); i >= 0 && at+int64(i) < to {
 			return at + int64(i), nil
 		}
@@ -177,8 +180,15 @@ func (f *File) inflate(b []byte, limit int64) ([]byte, error) {
 		more, err = io.Copy(io.Discard, io.LimitReader(z, limit+1-size))
 		size += more
 	}
-	if f.inflated += size; size > limit || f.inflated > maxInflateSum {
-		return nil, fmt.Errorf("%w: inflated size", ErrTooComplex)
+	twice := int64(1)
+	if size > int64(len(out)) {
+		twice = 2
+	}
+	if err := f.spend(twice*size*costInflated + int64(len(b))); err != nil {
+		return nil, err
+	}
+	if size > limit {
+		return nil, fmt.Errorf("%w: a stream inflates to more than %d bytes", ErrTooComplex, limit)
 	}
 	// A wrong or missing checksum at the end is common and harmless.
 	harmless := size > 0 && (errors.Is(err, zlib.ErrChecksum) || errors.Is(err, io.ErrUnexpectedEOF))
@@ -270,7 +280,7 @@ type objectStream struct {
 	nums  []int
 }
 
-// stream loads an object stream; the last few stay, up to 32 MiB.
+// stream loads an object stream; the last few stay, up to 8 MiB.
 func (f *File) stream(num int) (*objectStream, error) {
 	for i, s := range f.streams {
 		if s.num == num {
@@ -301,7 +311,7 @@ func (f *File) stream(num int) (*objectStream, error) {
 	f.streams = append([]*objectStream{s}, f.streams...)
 	sum := int64(0)
 	for i, x := range f.streams {
-		if sum += int64(len(x.data)); i > 0 && (sum > f.limits.Inflated || i >= 8) {
+		if sum += int64(len(x.data)); i > 0 && (sum > f.limits.Inflated/4 || i >= 8) {
 			f.streams = f.streams[:i]
 			break
 		}
@@ -315,7 +325,7 @@ func (f *File) parseObjectStream(num int, st *Stream) (*objectStream, error) {
 	}
 	n, ok1 := f.int(st.Get("N"))
 	first, ok2 := f.int(st.Get("First"))
-	b, err := f.data(st, f.limits.Inflated, true)
+	b, err := f.data(st, f.limits.Inflated/2, true)
 	if err != nil {
 		return nil, err
 	}
@@ -342,13 +352,10 @@ func (f *File) parseObjectStream(num int, st *Stream) (*objectStream, error) {
 		s.nums = append(s.nums, int(num))
 		s.place[int(num)] = int(first + at)
 	}
-	return s, nil
+	return s, f.spend(n * 3 * costValue)
 }
 
 func (f *File) fromStream(num int, e entry) (Object, error) {
-	if f.reads++; f.reads > f.limits.Reads {
-		return nil, fmt.Errorf("%w: objects read", ErrTooComplex)
-	}
 	if e.offset > maxObject {
 		return nil, fmt.Errorf("%w: bad object stream number", ErrDamaged)
 	}
@@ -363,5 +370,8 @@ func (f *File) fromStream(num int, e entry) (Object, error) {
 	l := &lexer{b: s.data, pos: at, last: true, base: -1}
 	o, err := l.object(0)
 	f.named.note(o)
+	if err2 := f.parsed(l, at); err2 != nil {
+		return nil, err2
+	}
 	return o, err
 }

@@ -134,8 +134,8 @@ func references(o Object, visit func(Ref) error) error {
 		if v == nil {
 			return nil
 		}
-		for _, k := range v.keys {
-			if err := references(v.vals[k], visit); err != nil {
+		for _, x := range v.vals {
+			if err := references(x, visit); err != nil {
 				return err
 			}
 		}
@@ -188,11 +188,11 @@ func (f *File) sameDict(x *Dict, g *File, y *Dict) (bool, error) {
 	if len(x.keys) != len(y.keys) {
 		return false, nil
 	}
-	for _, k := range x.keys {
+	for i, k := range x.keys {
 		if !y.Has(k) {
 			return false, nil
 		}
-		if ok, err := f.Same(x.vals[k], g, y.vals[k]); !ok || err != nil {
+		if ok, err := f.Same(x.vals[i], g, y.Get(k)); !ok || err != nil {
 			return false, err
 		}
 	}

@@ -58,14 +58,14 @@ func (w *writer) object(o Object) {
 func (w *writer) dict(d *Dict) {
 	w.WriteString("<<")
 	plain := w.crypt
-	for _, k := range d.keys {
+	for i, k := range d.keys {
 		w.WriteByte('\n')
 		w.name(k)
 		w.WriteByte(' ')
 		if k == "Contents" && isSignature(d) { // ISO 32000-2, 7.6.2: not encrypted
 			w.crypt = nil
 		}
-		w.object(d.vals[k])
+		w.object(d.vals[i])
 		w.crypt = plain
 	}
 	w.WriteString("\n>>")

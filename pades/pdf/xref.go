@@ -231,27 +231,24 @@ func (f *File) tableEntry(at int64) (e entry, err error) {
 	if err != nil {
 		return e, err
 	}
-	bad := fmt.Errorf("%w: bad cross-reference entry at %d", ErrDamaged, at)
-	if len(b) < 18 || b[10] != ' ' || b[16] != ' ' {
-		return e, bad
+	e, ok := entryIn(b)
+	if !ok {
+		return e, fmt.Errorf("%w: bad cross-reference entry at %d", ErrDamaged, at)
 	}
-	for _, c := range b[18:] {
-		if !isSpace(c) {
-			return e, bad
-		}
+	return e, nil
+}
+
+func entryIn(b []byte) (e entry, ok bool) {
+	if len(b) < 18 || b[10] != ' ' || b[16] != ' ' || len(bytes.TrimLeft(b[18:], white)) > 0 {
+		return e, false
 	}
 	off, ok1 := parseUint(string(b[:10]))
 	gen, ok2 := parseUint(string(b[11:16]))
-	if !ok1 || !ok2 {
-		return e, bad
+	e = entry{inFile, off, int(gen)}
+	if b[17] == 'f' {
+		e.kind = free
 	}
-	switch b[17] {
-	case 'n':
-		return entry{inFile, off, int(gen)}, nil
-	case 'f':
-		return entry{free, off, int(gen)}, nil
-	}
-	return e, bad
+	return e, ok1 && ok2 && (b[17] == 'n' || b[17] == 'f')
 }
 
 func (l *lexer) tableEntry() (e entry, err error) {
@@ -304,7 +301,7 @@ func (f *File) readXRefStream(s *section) error {
 	if row == 0 {
 		return fmt.Errorf("%w: bad W", ErrDamaged)
 	}
-	if s.data, err = f.data(st, f.limits.Inflated-f.xrefSum, false); err != nil {
+	if s.data, err = f.data(st, f.limits.Inflated/2-f.xrefSum, false); err != nil {
 		return err
 	}
 	f.xrefSum += int64(len(s.data))
@@ -367,6 +364,9 @@ func (s *section) runOf(num int64) *run {
 
 // get is the i-th entry of a run.
 func (f *File) get(s *section, r *run, i int64) (entry, error) {
+	if err := f.spend(costLookup); err != nil {
+		return entry{}, err
+	}
 	switch {
 	case r.loaded != nil:
 		return r.loaded[i], nil
@@ -398,6 +398,13 @@ func (f *File) get(s *section, r *run, i int64) (entry, error) {
 }
 
 func (f *File) lookup(s *section, num int64) (entry, error) {
+	cost := int64(costLookup)
+	if !s.sorted {
+		cost += int64(len(s.runs))
+	}
+	if err := f.spend(cost); err != nil {
+		return entry{}, err
+	}
 	r := s.runOf(num)
 	if r == nil {
 		return entry{}, nil
