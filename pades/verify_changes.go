@@ -149,7 +149,7 @@ type comparison struct {
 	permitted int // what a certification that counts permits, 0: nothing
 	locks     []pdf.FieldMDP
 	open      bool // every signature says which fields it locks
-	dated     bool // the dates of the description were changed, and nothing else of it
+	dated     bool // the time and the tool of the last change were written down, and nothing else described
 	finding
 }
 
@@ -197,9 +197,12 @@ func (c *comparison) run() error {
 			return err
 		}
 	}
-	if len(c.filledIn)+len(c.leftOpen)+len(c.notes) > 0 {
+	agreedOn := len(c.filledIn)+len(c.leftOpen)+len(c.notes) > 0
+	if agreedOn {
 		c.state = max(c.state, agreed)
-	} else if c.dated { // who fills in a form also writes down when; by itself it is an edit
+	}
+	// Who signs or fills in also writes down when, and with what; by itself that is an edit.
+	if c.dated && !agreedOn && c.signed+c.stamps == 0 {
 		c.state = max(c.state, described)
 	}
 	return nil

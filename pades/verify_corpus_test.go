@@ -81,6 +81,8 @@ func TestTheCorpusGetsNoFalseGreen(t *testing.T) {
 		// "sneaky" ones prepared elsewhere for the old object stays as it was signed.
 		"form-update-ap-indirect-sneaky-trailer.pdf": true, "form-update-no-override-appearance-stream-ap-indirect-sneaky.pdf": true,
 		"form-update-no-override-appearance-stream-ap-indirect.pdf": true, "form-update-original-ap-type-wrong.pdf": true,
+		// Signed twice in Acrobat, which writes down the time in the description each time.
+		"minimal-signed-twice-no-sig-type.pdf": true,
 	}
 	seen := 0
 	for name, file := range corpusFiles(t) {

@@ -14,14 +14,15 @@ import (
 // maxXMP bounds the metadata that is compared, in bytes.
 const maxXMP = 1 << 20
 
-// redescribed notes that the description (Info) is another one, or only its date.
+// redescribed notes that the description (Info) is another one, or only says anew when the
+// file was changed and with what.
 func (c *comparison) redescribed(a, b *pdf.Dict) {
 	for _, k := range differing(a, b) {
 		same, err := c.old.Same(a.Get(k), c.new, b.Get(k))
 		if err == nil && same {
 			continue
 		}
-		if _, isText := b.Get(k).(pdf.String); k != "ModDate" || !isText {
+		if _, isText := b.Get(k).(pdf.String); k != "ModDate" && k != "Producer" || !isText {
 			c.state = max(c.state, described)
 			return
 		}
@@ -29,7 +30,7 @@ func (c *comparison) redescribed(a, b *pdf.Dict) {
 	c.dated = true
 }
 
-// reworded notes that the metadata is another one, or only its dates.
+// reworded is redescribed for the metadata.
 func (c *comparison) reworded(a, b pdf.Object) error {
 	var text [2][]byte
 	for i, f := range []*pdf.File{c.old, c.new} {
@@ -55,8 +56,8 @@ func (c *comparison) reworded(a, b pdf.Object) error {
 	return nil
 }
 
-// sameButDates compares two XMP packets but for the dates of the change and the name of the
-// version (xmp:ModifyDate, xmp:MetadataDate, xmpMM:InstanceID).
+// sameButDates compares two XMP packets but for the dates of the change, the name of the
+// version and the tool (xmp:ModifyDate, xmp:MetadataDate, xmpMM:InstanceID, pdf:Producer).
 func sameButDates(a, b []byte) bool {
 	x, y := xml.NewDecoder(bytes.NewReader(a)), xml.NewDecoder(bytes.NewReader(b))
 	for in, in2 := false, false; ; {
@@ -71,7 +72,7 @@ func sameButDates(a, b []byte) bool {
 	}
 }
 
-var xmpDates = []string{"ModifyDate", "MetadataDate", "InstanceID"}
+var xmpDates = []string{"ModifyDate", "MetadataDate", "InstanceID", "Producer"}
 
 // xmpToken is the next token as text, without what may differ.
 func xmpToken(d *xml.Decoder, dated *bool) (string, error) {

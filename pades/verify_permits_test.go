@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"countersign/pades"
+	"countersign/pades/cms"
 )
 
 const pictureless = "<</Type /XObject /Subtype /Form /BBox [0 0 80 20] /Resources <</Font <</F 20 0 R>>>> /Length %d>>\nstream\n%s\nendstream"
@@ -233,6 +234,25 @@ func TestPermissionsComeBeforeTheSignatureThatIsJudged(t *testing.T) {
 	r := notGreen(t, update(later, fill, ""))
 	require.NotEqual(t, pades.TotalPassed, r.Signatures[0].Indication, report(r))
 
+	for name, base := range map[string][]byte{
+		"a certification that does not hold": signFile(t, form(""), signing{opts: pades.Options{Field: "Approval", Certify: 2}, forged: func(u *cms.Unsigned) []byte {
+			v, err := cms.SignLocal(u, theAuthority().signerKey)
+			require.NoError(t, err)
+			der, err := u.Complete(v, nil)
+			require.NoError(t, err)
+			der[len(der)-1] ^= 1
+			return der
+		}}),
+		"one that the catalog does not name": update(signFile(t, form(""), signing{opts: pades.Options{Field: "Approval", Certify: 2}}),
+			objects{1: "<</Type /Catalog /Pages 2 0 R /AcroForm 5 0 R /Metadata 19 0 R>>"}, ""),
+	} {
+		t.Run(name, func(t *testing.T) {
+			second := signFile(t, base, signing{})
+			require.Equal(t, pades.TotalPassed, check(t, second).Signatures[1].Indication, "before it is filled in")
+			r := notGreen(t, update(second, fill, ""))
+			require.NotEqual(t, pades.TotalPassed, r.Signatures[1].Indication, report(r))
+		})
+	}
 	t.Run("an author's own word in an object that is replaced", func(t *testing.T) {
 		file := signFile(t, form(""), signing{opts: pades.Options{Field: "Approval", Certify: 2}})
 		n := signatureObject(t, file)
