@@ -62,6 +62,11 @@ bench:
 soak:
 	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 60m ./pades/...
 
+# Programs of others judge our signatures, and ours theirs: docs/interop.md. Needs Go, Python 3
+# and a JDK with Maven, and downloads the judges the first time. Two minutes after that.
+interop:
+	go run ./interop
+
 fuzz:
 	@for target in $$(grep -rhoE 'func Fuzz[A-Za-z]+' --include=*_test.go . | awk '{print $$2}' | sort -u); do \
 	  dir=$$(dirname $$(grep -rlE "func $$target\(" --include=*_test.go . | head -1)); \
