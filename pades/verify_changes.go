@@ -201,8 +201,8 @@ func (c *comparison) run() error {
 	if agreedOn {
 		c.state = max(c.state, agreed)
 	}
-	// Who signs or fills in also writes down when, and with what; by itself that is an edit.
-	if c.dated && !agreedOn && c.signed+c.stamps == 0 {
+	// Who signs, fills in or adds proof also writes down when, and with what; by itself that is an edit.
+	if c.dated && !agreedOn && !c.store && c.signed+c.stamps == 0 {
 		c.state = max(c.state, described)
 	}
 	return nil
