@@ -70,7 +70,7 @@ interop:
 fuzz:
 	@for target in $$(grep -rhoE 'func Fuzz[A-Za-z]+' --include=*_test.go . | awk '{print $$2}' | sort -u); do \
 	  dir=$$(dirname $$(grep -rlE "func $$target\(" --include=*_test.go . | head -1)); \
-	  echo "== $$dir $$target"; go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$${FUZZTIME:-60s} $$dir || exit 1; done
+	  echo "== $$dir $$target"; go test -run='^$$' -fuzz="^$$target$$" -fuzztime=$${FUZZTIME:-60s} -fuzzminimizetime=10x $$dir || exit 1; done
 
 # Rebuild and start again; pages are compiled in, so a change needs a restart.
 dev: generate demo
