@@ -79,7 +79,7 @@ func Extend(ctx context.Context, r io.ReaderAt, size int64, o ExtendOptions) (*E
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	e := &extending{r: r, size: size, o: o, out: &Extension{Lacking: map[string]error{}, Stale: map[string]time.Time{}}}
+	e := &extending{r: r, size: size, o: o, near: newBlocks(r, size), opening: pdf.Options{Password: o.Password}.Shared(), out: &Extension{Lacking: map[string]error{}, Stale: map[string]time.Time{}}}
 	if err := e.store(ctx); err != nil {
 		return nil, refusal(err)
 	}
@@ -105,14 +105,17 @@ type extending struct {
 	r    io.ReaderAt
 	size int64
 	o    ExtendOptions
-	sum  hash.Hash // has seen the file and what was added so far; nil when not needed
-	out  *Extension
+
+	near    io.ReaderAt // r, for the short reads of objects
+	opening pdf.Options
+	sum     hash.Hash // has seen the file and what was added so far; nil when not needed
+	out     *Extension
 }
 
 // open reads the file with what was added so far.
 func (e *extending) open() (*pdf.File, int64, error) {
 	size := e.size + int64(len(e.out.Delta))
-	f, err := pdf.OpenStrict(Join(Part{e.r, e.size}, Part{bytesAt(e.out.Delta), int64(len(e.out.Delta))}), size, pdf.Options{Password: e.o.Password})
+	f, err := pdf.OpenStrict(Join(Part{e.near, e.size}, Part{bytesAt(e.out.Delta), int64(len(e.out.Delta))}), size, e.opening)
 	return f, size, err
 }
 

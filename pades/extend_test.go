@@ -69,12 +69,17 @@ func timestamped(t testing.TB, p *padestest.PKI, file []byte, by *padestest.Part
 	require.NoError(t, err)
 	over, err := prep.StampDigest(value)
 	require.NoError(t, err)
+	delta, err := prep.Complete(value, stampOf(t, p, over))
+	require.NoError(t, err)
+	return append(bytes.Clone(file), delta...)
+}
+
+func stampOf(t testing.TB, p *padestest.PKI, over []byte) []byte {
+	t.Helper()
 	sum := sha256.Sum256(over)
 	token, err := p.Stamp(context.Background(), sum[:], crypto.SHA256)
 	require.NoError(t, err)
-	delta, err := prep.Complete(value, token.Raw)
-	require.NoError(t, err)
-	return append(bytes.Clone(file), delta...)
+	return token.Raw
 }
 
 func extension(p *padestest.PKI, level string) pades.ExtendOptions {

@@ -21,7 +21,7 @@ func Inspect(r io.ReaderAt, size int64) (Report, error) {
 
 // InspectWith is Inspect of a file that is opened with options: a password, other limits.
 func InspectWith(r io.ReaderAt, size int64, o pdf.Options) (Report, error) {
-	r = newBlocks(r, size)
+	r, o = newBlocks(r, size), o.Shared()
 	rep, err := inspectFile(r, size, o)
 	rep.Size = size
 	if err = refusal(err); err != nil {

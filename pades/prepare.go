@@ -187,13 +187,15 @@ type planned struct {
 // plan opens the file and decides what to write. A file that turns out damaged on the way
 // is repaired once, if it is not signed.
 func plan(r io.ReaderAt, size int64, o Options) (*planned, error) {
-	f, err := pdf.Open(r, size, pdf.Options{Password: o.Password})
+	r = newBlocks(r, size)
+	opening := pdf.Options{Password: o.Password}.Shared()
+	f, err := pdf.Open(r, size, opening)
 	if err != nil {
 		return nil, err
 	}
 	p, err := planIn(f, o)
 	if err != nil && errors.Is(err, pdf.ErrDamaged) && !f.Repaired {
-		fixed, err2 := pdf.OpenRepaired(r, size, pdf.Options{Password: o.Password})
+		fixed, err2 := pdf.OpenRepaired(r, size, opening)
 		if err2 != nil {
 			return nil, fmt.Errorf("%w (repair: %v)", err, err2)
 		}

@@ -56,7 +56,7 @@ func Verify(ctx context.Context, r io.ReaderAt, size int64, o VerifyOptions) (Re
 	if size > o.Limits.Size {
 		return Result{}, fmt.Errorf("%w: %d bytes", ErrLimit, size)
 	}
-	v := &verification{ctx: ctx, r: newBlocks(r, size), size: size, o: o, evidence: trust.NewEvidence(o.Now), control: o.Now}
+	v := &verification{ctx: ctx, opening: pdf.Options{Password: o.Password}.Shared(), r: newBlocks(r, size), size: size, o: o, evidence: trust.NewEvidence(o.Now), control: o.Now}
 	for _, step := range []func() error{v.open, v.collect, v.digest, v.compareAll} {
 		if err := step(); err != nil {
 			return Result{}, refusal(err)
@@ -72,6 +72,8 @@ type verification struct {
 	size int64
 	o    VerifyOptions
 
+	opening pdf.Options // one budget of work for all versions that are opened
+
 	f         *pdf.File
 	torn      bool // bytes after the last complete revision look like an update without its end
 	revisions int
@@ -85,7 +87,7 @@ type verification struct {
 // open reads the file as strictly as its signatures need. A damaged unsigned file is
 // repaired, only to say that it is unsigned.
 func (v *verification) open() error {
-	f, err := pdf.Open(v.r, v.size, pdf.Options{Password: v.o.Password})
+	f, err := pdf.Open(v.r, v.size, v.opening)
 	if err == nil {
 		v.f = f
 		return nil
@@ -100,7 +102,7 @@ func (v *verification) open() error {
 			break
 		}
 		whole := v.afterLine(end + 5)
-		if f, again := pdf.OpenStrict(io.NewSectionReader(v.r, 0, whole), whole, pdf.Options{Password: v.o.Password}); again == nil {
+		if f, again := pdf.OpenStrict(io.NewSectionReader(v.r, 0, whole), whole, v.opening); again == nil {
 			if sigs, again := f.Form(); again == nil && signed(sigs) {
 				v.f, v.torn = f, true
 				return nil
