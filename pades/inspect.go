@@ -53,6 +53,9 @@ func inspectFile(r io.ReaderAt, size int64, o pdf.Options) (Report, error) {
 		}
 	}
 	rep, err := inspect(f, opens)
+	if err == nil {
+		err = f.Spent()
+	}
 	if err != nil && errors.Is(err, pdf.ErrDamaged) && !f.Repaired {
 		if f, err2 := pdf.OpenRepaired(r, size, o); err2 == nil {
 			return inspect(f, opens)

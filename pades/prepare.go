@@ -194,6 +194,9 @@ func plan(r io.ReaderAt, size int64, o Options) (*planned, error) {
 		return nil, err
 	}
 	p, err := planIn(f, o)
+	if err == nil {
+		err = f.Spent()
+	}
 	if err != nil && errors.Is(err, pdf.ErrDamaged) && !f.Repaired {
 		fixed, err2 := pdf.OpenRepaired(r, size, opening)
 		if err2 != nil {

@@ -62,6 +62,10 @@ func Verify(ctx context.Context, r io.ReaderAt, size int64, o VerifyOptions) (Re
 			return Result{}, refusal(err)
 		}
 	}
+	// What was passed over because it could not be read may have been too much only for us.
+	if err := v.f.Spent(); err != nil {
+		return Result{}, refusal(err)
+	}
 	return v.result()
 }
 

@@ -69,7 +69,15 @@ type fieldWalk struct {
 	form *Form
 	seen map[Ref]bool
 	n    int
+
+	names int // bytes of all full names
 }
+
+// Limits on full names of fields, in bytes: a long name is said again by each field below it.
+const (
+	maxName  = 32 << 10
+	maxNames = 8 << 20
+)
 
 func (w *fieldWalk) kids(at Place, list Array, up parentField, depth int) error {
 	if depth > maxDepth {
@@ -106,6 +114,9 @@ func (w *fieldWalk) field(at Place, d *Dict, up parentField, depth int) error {
 		return err
 	} else if s, ok := t.(String); ok {
 		me.name = strings.TrimPrefix(up.name+"."+s.Text(), ".")
+		if w.names += len(me.name); len(me.name) > maxName || w.names > maxNames {
+			return fmt.Errorf("%w: names of fields", ErrTooComplex)
+		}
 	}
 	for k, dst := range map[Name]*Object{"FT": &me.ft, "V": &me.v} {
 		if d.Has(k) {

@@ -79,12 +79,51 @@ func OpenStrict(r io.ReaderAt, size int64, o Options) (*File, error) {
 }
 
 // At opens the file as it was when it was n bytes long, with the same options, without
-// repair.
+// repair. Sections that lie in those bytes are not read again.
 func (f *File) At(n int64) (*File, error) {
 	if n < 0 || n > f.Size {
 		return nil, fmt.Errorf("%w: %d bytes of %d", ErrDamaged, n, f.Size)
 	}
-	return OpenStrict(io.NewSectionReader(f.r, 0, n), n, f.opened)
+	g, err := bare(io.NewSectionReader(f.r, 0, n), n, f.opened)
+	if err != nil {
+		return nil, err
+	}
+	start, err := g.startxref()
+	if err != nil {
+		return nil, err
+	}
+	if g.base = f.base; !g.share(f.sections, start+f.base) {
+		g.base = 0
+		if err := g.readSections(start); err != nil {
+			return nil, err
+		}
+	}
+	g.Trailer = g.sections[0].trailer
+	if err := g.setEncryption(); err != nil {
+		return nil, err
+	}
+	if err := g.probe(); err != nil {
+		return nil, err
+	}
+	return g, nil
+}
+
+// share takes the sections from the one at a place on, if all of them lie in the file: their
+// bytes are the same, so reading them again would find the same.
+func (f *File) share(sections []*section, at int64) bool {
+	for i, s := range sections {
+		if s.at != at {
+			continue
+		}
+		for _, s := range sections[i:] {
+			if s.after > f.Size || s.hybrid != nil && s.hybrid.after > f.Size {
+				return false
+			}
+		}
+		f.sections = sections[i:]
+		return true
+	}
+	return false
 }
 
 func bare(r io.ReaderAt, size int64, o Options) (*File, error) {

@@ -55,11 +55,12 @@ type work struct{ left int64 } // nanoseconds
 
 // What things cost, in nanoseconds on the processor of a small server.
 const (
-	costRead     = 150 // a read; and one for each 16 bytes
-	costLookup   = 25  // an object number in one section
-	costValue    = 60  // a value, with the memory it takes
-	costByte     = 3   // a byte of an object's text
-	costInflated = 6   // a byte that was inflated, and its predictor undone
+	costRead     = 150    // a read; and one for each 16 bytes
+	costLookup   = 25     // an object number in one section
+	costSection  = 20_000 // a cross-reference section, with its trailer
+	costValue    = 60     // a value, with the memory it takes
+	costByte     = 3      // a byte of an object's text
+	costInflated = 6      // a byte that was inflated, and its predictor undone
 )
 
 func (f *File) spend(n int64) error {

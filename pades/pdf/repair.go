@@ -101,12 +101,12 @@ func (s *scan) run() error {
 // piece handles what begins in a window. It returns where to go on when that lies beyond
 // the window, else -1.
 func (s *scan) piece(b []byte, at int64) (int64, error) {
+	objs, trailers := word{b: b, text: "obj", at: -1}, word{b: b, text: "trailer", at: -1}
 	for pos := 0; ; {
-		i := indexEither(b[pos:], "obj", "trailer")
-		if i < 0 {
+		i := min(objs.from(pos), trailers.from(pos))
+		if i == len(b) {
 			return -1, nil
 		}
-		i += pos
 		var next int64
 		var err error
 		if b[i] == 't' {
@@ -129,16 +129,23 @@ func (s *scan) piece(b []byte, at int64) (int64, error) {
 	}
 }
 
-func indexEither(b []byte, x, y string) int {
-	i := bytes.Index(b, []byte(x))
-	before := b
-	if i >= 0 {
-		before = b[:i]
+// word finds a word in a window, looking at each byte once.
+type word struct {
+	b    []byte
+	text string
+	at   int // where it was found last; the window's length when it does not come again
+}
+
+// from is where the word comes next, from a position on that only grows.
+func (w *word) from(pos int) int {
+	if w.at < pos {
+		if i := bytes.Index(w.b[pos:], []byte(w.text)); i >= 0 {
+			w.at = pos + i
+		} else {
+			w.at = len(w.b)
+		}
 	}
-	if j := bytes.Index(before, []byte(y)); j >= 0 {
-		return j
-	}
-	return i
+	return w.at
 }
 
 // headerStart walks back from obj over "N G "; -1 when that is not what precedes it.

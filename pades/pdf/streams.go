@@ -280,7 +280,7 @@ type objectStream struct {
 	nums  []int
 }
 
-// stream loads an object stream; the last few stay, up to 8 MiB.
+// stream loads an object stream; the last few stay, up to 4 MiB besides the newest.
 func (f *File) stream(num int) (*objectStream, error) {
 	for i, s := range f.streams {
 		if s.num == num {
@@ -304,18 +304,19 @@ func (f *File) stream(num int) (*objectStream, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: object stream %d is no stream", ErrDamaged, num)
 	}
+	// What is large goes before the next one comes, so that two are never held.
+	sum := int64(0)
+	for i, x := range f.streams {
+		if sum += int64(len(x.data)); sum > f.limits.Inflated/8 || i == 7 {
+			f.streams = f.streams[:i]
+			break
+		}
+	}
 	s, err := f.parseObjectStream(num, st)
 	if err != nil {
 		return nil, fmt.Errorf("object stream %d: %w", num, err)
 	}
 	f.streams = append([]*objectStream{s}, f.streams...)
-	sum := int64(0)
-	for i, x := range f.streams {
-		if sum += int64(len(x.data)); i > 0 && (sum > f.limits.Inflated/4 || i >= 8) {
-			f.streams = f.streams[:i]
-			break
-		}
-	}
 	return s, nil
 }
 

@@ -42,15 +42,19 @@ func (f *File) Current(num int) (ref Ref, ok bool, err error) {
 }
 
 // EachReference visits every reference in every object in use; some objects may be visited
-// twice. Packed objects come last, pack by pack. Objects that cannot be read are left out:
-// a reader cannot follow what they hold either.
+// twice. Packed objects come last, pack by pack. Damaged objects are left out: a reader
+// cannot follow what they hold either. What is only too much for us is an error, since others
+// may read on.
 func (f *File) EachReference(visit func(from, to Ref) error) error {
 	type packed struct{ pack, num int32 }
 	var later []packed
 	read := func(ref Ref) error {
 		o, err := f.load(ref)
+		if errors.Is(err, ErrDamaged) {
+			return nil
+		}
 		if err != nil {
-			return nil //nolint:nilerr // see above
+			return err
 		}
 		return references(o, func(to Ref) error { return visit(ref, to) })
 	}
@@ -87,16 +91,12 @@ func (f *File) eachEntry(visit func(num int, e entry) error) error {
 			}
 			for _, r := range x.runs {
 				for num := r.first; num < r.first+r.count; num++ {
-					newer, err := f.mentioned(f.sections[:i], num)
+					e, by, err := f.decide(int(num))
 					if err != nil {
 						return err
 					}
-					if newer {
+					if by < i { // a newer section has the say
 						continue
-					}
-					e, err := f.entry(int(num))
-					if err != nil {
-						return err
 					}
 					if err := visit(int(num), e); err != nil {
 						return err
@@ -106,15 +106,6 @@ func (f *File) eachEntry(visit func(num int, e entry) error) error {
 		}
 	}
 	return nil
-}
-
-func (f *File) mentioned(sections []*section, num int64) (bool, error) {
-	for _, s := range sections {
-		if e, err := f.lookup(s, num); err != nil || e.kind != missing {
-			return true, err
-		}
-	}
-	return false, nil
 }
 
 // References visits the references inside one value.

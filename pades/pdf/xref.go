@@ -89,6 +89,9 @@ func (f *File) readSections(start int64) error {
 
 // section reads the section at a place.
 func (f *File) section(at int64) (*section, error) {
+	if err := f.spend(costSection); err != nil {
+		return nil, err
+	}
 	var s *section
 	err := f.within(at, func(l *lexer) error {
 		l.space()
@@ -417,16 +420,21 @@ func (f *File) entry(num int) (entry, error) {
 	if f.found != nil {
 		return f.found[num], nil
 	}
-	for _, s := range f.sections {
-		e, err := f.lookup(s, int64(num))
-		if err != nil {
-			return e, err
+	e, _, err := f.decide(num)
+	return e, err
+}
+
+// decide is entry, with the index of the section that decides.
+func (f *File) decide(num int) (e entry, by int, err error) {
+	for i, s := range f.sections {
+		if e, err = f.lookup(s, int64(num)); err != nil {
+			return e, i, err
 		}
 		// A hybrid file hides objects from old readers: its stream is asked before Prev.
 		if s.hybrid != nil && (e.kind == missing || e.kind == free) {
 			h, err := f.lookup(s.hybrid, int64(num))
 			if err != nil {
-				return h, err
+				return h, i, err
 			}
 			if h.kind != missing {
 				e = h
@@ -436,8 +444,8 @@ func (f *File) entry(num int) (entry, error) {
 			if e.kind == inFile && e.offset == 0 {
 				e.kind = free
 			}
-			return e, nil
+			return e, i, nil
 		}
 	}
-	return entry{}, nil
+	return entry{}, len(f.sections), nil
 }

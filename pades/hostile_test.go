@@ -1,0 +1,231 @@
+package pades_test
+
+import (
+	"bytes"
+	"compress/zlib"
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"countersign/pades"
+	"countersign/pades/pdf/pdftest"
+)
+
+// hostile are files that ask for more than they are worth. Each has some megabytes at most.
+func hostile(t *testing.T) map[string]func() []byte {
+	refs := func(from, n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "%d 0 R ", from+i)
+		}
+		return b.String()
+	}
+	tree := func(catalog, kids string, more func(*pdftest.Builder)) []byte {
+		b := pdftest.New("%PDF-1.7\n")
+		b.Object(1, "<</Type /Catalog /Pages 2 0 R "+catalog+">>")
+		b.Object(2, "<</Type /Pages /Kids ["+kids+"] /Count 1>>")
+		more(b)
+		b.Table("/Root 1 0 R")
+		return b.Bytes()
+	}
+	return map[string]func() []byte{
+		"one large object, met a thousand times beside others": func() []byte {
+			return tree("/AcroForm <</Fields ["+refs(10, 4000)+"]>>", "3 0 R", func(b *pdftest.Builder) {
+				b.Object(3, "<</Type /Page>>")
+				b.Object(4, "["+strings.Repeat("(x) ", 1<<20)+"]")
+				for i := range 4000 {
+					b.Object(10+i, "<</T (f) /FT /Tx /Kids 4 0 R>>")
+				}
+			})
+		},
+		"object streams that push each other out": func() []byte {
+			b := pdftest.New("%PDF-1.7\n")
+			kids := ""
+			for round := range 40 {
+				for i := range 16 {
+					kids += fmt.Sprintf("%d 0 R ", 100+i*40+round)
+				}
+			}
+			b.Object(1, "<</Type /Catalog /Pages 2 0 R>>")
+			b.Object(2, "<</Type /Pages /Kids ["+kids+"] /Count 9999>>")
+			for i := range 16 {
+				var head, body strings.Builder
+				for j := range 40 {
+					fmt.Fprintf(&head, "%d 0 ", 100+i*40+j)
+					b.Packed(10+i, 100+i*40+j)
+				}
+				body.WriteString("<</Kids []>>" + strings.Repeat(" ", 15<<20))
+				var z bytes.Buffer
+				w := zlib.NewWriter(&z)
+				_, _ = w.Write([]byte(head.String() + body.String()))
+				_ = w.Close()
+				b.Stream(10+i, fmt.Sprintf("/Type /ObjStm /Filter /FlateDecode /N 40 /First %d", head.Len()), z.String())
+			}
+			b.Index(3, "/Root 1 0 R")
+			return b.Bytes()
+		},
+		"thousands of sections, asked for objects that none has": func() []byte {
+			b := pdftest.New("%PDF-1.7\n")
+			b.Object(1, "<</Type /Catalog /Pages 2 0 R>>")
+			b.Object(2, "<</Type /Pages /Kids ["+refs(100_000, 100_000)+"] /Count 1>>")
+			b.Table("/Root 1 0 R")
+			for range 4000 {
+				b.Object(3, "<</Type /Page>>")
+				b.Table("/Root 1 0 R")
+			}
+			return b.Bytes()
+		},
+		"a hundred thousand fields, a hundred deep": func() []byte {
+			return tree("/AcroForm <</Fields [1000 0 R]>>", "3 0 R", func(b *pdftest.Builder) {
+				b.Object(3, "<</Type /Page>>")
+				for i := range 90 {
+					b.Object(1000+i, fmt.Sprintf("<</T (%s) /Kids [%d 0 R]>>", strings.Repeat("n", 1000), 1001+i))
+				}
+				b.Object(1090, "<</T (last) /Kids ["+refs(2000, 90_000)+"]>>")
+				for i := range 90_000 {
+					b.Object(2000+i, "<</T (f) /FT /Sig>>")
+				}
+			})
+		},
+		"a million marks on a page": func() []byte {
+			return tree("", "3 0 R", func(b *pdftest.Builder) {
+				b.Object(3, "<</Type /Page /Annots ["+strings.Repeat("4 0 R ", 1_000_000)+"]>>")
+				b.Object(4, "<</Type /Annot /A <</S /Launch>>>>")
+			})
+		},
+		"pages that fan out": func() []byte {
+			return tree("", strings.Repeat("3 0 R ", 200_000), func(b *pdftest.Builder) {
+				b.Object(3, "<</Kids ["+strings.Repeat("<</Kids [null null]>> ", 20_000)+"]>>")
+			})
+		},
+		"names and strings of megabytes": func() []byte {
+			return tree("/"+strings.Repeat("#41", 1<<20)+" ("+strings.Repeat("\\(", 2<<20)+")", "3 0 R", func(b *pdftest.Builder) { b.Object(3, "<</Type /Page>>") })
+		},
+		"lengths that lead on":  func() []byte { return tree("/Metadata 10 0 R", "3 0 R", chain) },
+		"the word obj, and on":  func() []byte { return []byte("%PDF-1.7\n" + strings.Repeat("1 0 obj ", 2<<20)) },
+		"stray words for years": func() []byte { return []byte("%PDF-1.7\n" + strings.Repeat("trailer<<", 1<<20)) },
+		"signed, and a million objects after it": func() []byte {
+			b := bytes.NewBuffer(signFile(t, paper(), signing{}))
+			return grown(b.Bytes(), 250_000)
+		},
+		"signed, and a thousand updates after it": func() []byte {
+			file := signFile(t, paper(), signing{})
+			for i := range 1000 {
+				file = update(file, map[int]string{8: fmt.Sprint(i)}, "")
+			}
+			return file
+		},
+		"a store of thousands": func() []byte {
+			file := signFile(t, paper(), signing{stamp: true})
+			objs := map[int]string{1: "<</Type /Catalog /Pages 2 0 R /AcroForm 5 0 R /DSS 69 0 R>>", 69: "<</Certs [" + refs(1000, 20_000) + "]>>"}
+			for i := range 20_000 {
+				objs[1000+i] = "<</Length 3>>\nstream\nabc\nendstream"
+			}
+			return update(file, objs, "")
+		},
+	}
+}
+
+// chain is streams whose length is in the next one's object, and so on.
+func chain(b *pdftest.Builder) {
+	b.Object(3, "<</Type /Page>>")
+	for i := range 20_000 {
+		b.Object(10+i, fmt.Sprintf("<</Length %d 0 R>>\nstream\nx\nendstream", 11+i))
+	}
+}
+
+// grown appends an update with many small objects under one run of numbers.
+func grown(file []byte, n int) []byte {
+	b := bytes.NewBuffer(file)
+	places := make([]int, n)
+	for i := range n {
+		places[i] = b.Len()
+		fmt.Fprintf(b, "%d 0 obj\n<</A %d 0 R>>\nendobj\n", 1000+i, 1000+(i*7)%n)
+	}
+	start, m := b.Len(), startxref.FindAllSubmatch(file, -1)
+	fmt.Fprintf(b, "xref\n1000 %d\n", n)
+	for _, at := range places {
+		fmt.Fprintf(b, "%010d 00000 n \n", at)
+	}
+	fmt.Fprintf(b, "trailer\n<</Size %d /Root 1 0 R /Prev %s>>\nstartxref\n%d\n%%%%EOF\n", 1000+n, m[len(m)-1][1], start)
+	return b.Bytes()
+}
+
+// cpu is the time this process has spent on a processor.
+func cpu(t *testing.T) time.Duration {
+	t.Helper()
+	var u syscall.Rusage
+	require.NoError(t, syscall.Getrusage(syscall.RUSAGE_SELF, &u))
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// held runs something and gives what it held of the heap at most, sampled, and what it cost.
+func held(t *testing.T, run func()) (heap uint64, cost time.Duration) {
+	t.Helper()
+	defer debug.SetGCPercent(debug.SetGCPercent(20))
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	before, begin := m.HeapAlloc, cpu(t)
+	var most atomic.Uint64
+	stop, stopped := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(stopped)
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			if m.HeapAlloc > most.Load() {
+				most.Store(m.HeapAlloc)
+			}
+			select {
+			case <-stop:
+				return
+			case <-time.After(20 * time.Millisecond):
+			}
+		}
+	}()
+	run()
+	cost = cpu(t) - begin
+	close(stop)
+	<-stopped
+	return most.Load() - min(before, most.Load()), cost
+}
+
+// Two seconds of a processor are the goal; the test leaves room for machines that are slow
+// and busy, and for the race detector.
+func TestNoFileCostsMoreThanItsLimits(t *testing.T) {
+	s := ecSigner()
+	for name, make := range hostile(t) {
+		t.Run(name, func(t *testing.T) {
+			b := make()
+			for what, run := range map[string]func() error{
+				"prepare": func() error {
+					_, err := pades.Prepare(bytes.NewReader(b), int64(len(b)), pades.Options{Chain: s.chain, Time: when})
+					return err
+				},
+				"inspect": func() error { _, err := pades.Inspect(bytes.NewReader(b), int64(len(b))); return err },
+				"verify": func() error {
+					_, err := pades.Verify(context.Background(), bytes.NewReader(b), int64(len(b)), pades.VerifyOptions{Roots: theAuthority().roots})
+					return err
+				},
+			} {
+				var err error
+				heap, cost := held(t, func() { err = run() })
+				t.Logf("%s: %d kB file, %d MB held, %v: %v", what, len(b)>>10, heap>>20, cost.Round(time.Millisecond), err)
+				require.Less(t, cost, costMost, what)
+				require.Less(t, heap, uint64(64<<20), what)
+				var refused *pades.Refusal
+				require.True(t, err == nil || errors.As(err, &refused), "%s: an error that names no reason: %v", what, err)
+			}
+		})
+	}
+}

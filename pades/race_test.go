@@ -1,0 +1,8 @@
+//go:build race
+
+package pades_test
+
+import "time"
+
+// costMost is what a hostile file may cost under the race detector, which is ten times slower.
+const costMost = 40 * time.Second
