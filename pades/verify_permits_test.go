@@ -11,6 +11,7 @@ import (
 
 	"countersign/pades"
 	"countersign/pades/cms"
+	"countersign/pades/padestest"
 )
 
 const pictureless = "<</Type /XObject /Subtype /Form /BBox [0 0 80 20] /Resources <</Font <</F 20 0 R>>>> /Length %d>>\nstream\n%s\nendstream"
@@ -350,4 +351,21 @@ func TestNamesOutOfAFileAreQuotedAndShort(t *testing.T) {
 		require.NotContains(t, c.Text, "\u202e")
 		require.NotContains(t, c.Text, "\n")
 	}
+}
+
+// ISO 32000-2, table 236: a signature in such a field closes the document though it does not
+// certify.
+func TestALockThatClosesTheDocumentIsKept(t *testing.T) {
+	file := update(paper(), map[int]string{7: "<</Type /Annot /Subtype /Widget /FT /Sig /T (Approval) /Rect [100 10 190 30] /P 3 0 R " +
+		"/Lock <</Type /SigFieldLock /Action /Include /Fields [(Approval)] /P 1>>>>"}, "")
+	p := pki(t)
+	locked := timestamped(t, p, file, p.Issue("Ada Example", padestest.Key(), nil), pades.Options{Field: "Approval"})
+	require.Equal(t, "B-T", passes(t, p, locked, p.Now()))
+	lta, _ := extend(t, locked, extension(p, "B-LTA"))
+	require.Equal(t, "B-LTA", passes(t, p, lta, p.Now()), "proof may follow")
+
+	filled := update(locked, map[int]string{6: "<</Type /Annot /Subtype /Widget /FT /Tx /T (Amount) /V (900) /Rect [10 10 90 30] /P 3 0 R>>"}, "")
+	r := checkWith(t, filled, pades.VerifyOptions{Roots: p.Roots()})
+	require.Equal(t, pades.Indeterminate, r.Indication, report(r))
+	require.Contains(t, r.Signatures[0].Explanation, "changed")
 }
