@@ -253,7 +253,7 @@ func (k *kit) controls(plain []byte, ada *padestest.Party) error {
 
 // withoutLists takes the revocation lists out of a security store: it lists none any more.
 func withoutLists(file []byte) []byte {
-	return bytes.Replace(bytes.Clone(file), []byte("/CRLs"), []byte("/CRLx"), -1)
+	return bytes.ReplaceAll(file, []byte("/CRLs"), []byte("/CRLx"))
 }
 
 // changedPage appends an update with another page.
