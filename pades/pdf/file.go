@@ -23,6 +23,7 @@ type File struct {
 	sections []*section
 	eof      int64 // after the newest end-of-file marker
 	found    map[int]entry
+	rescued  []int        // objects that other readers do not find in their object streams
 	loading  map[Ref]bool // objects that are being read, for loops and depth
 	cache    map[Ref]Object
 	streams  []*objectStream

@@ -11,7 +11,8 @@ type Page struct {
 const maxPagesSeen = 1 << 17
 
 // Pages visits the pages in order until visit returns false. A node that is its own
-// ancestor, or seen before, is passed over.
+// ancestor, or seen before, is passed over, and so is what says that it is no page; one
+// that only forgot to say that it is a page counts.
 func (f *File) Pages(visit func(Page) bool) error {
 	c, err := f.Catalog()
 	if err != nil {
@@ -44,7 +45,7 @@ func (w *pageWalk) node(at Place, o Object, depth int) error {
 		w.seen[at.Ref] = true
 	}
 	if depth > maxDepth || len(w.seen) > maxPagesSeen {
-		return fmt.Errorf("%w: page tree", ErrTooComplex)
+		return fmt.Errorf("%w: page tree at object %d", ErrTooComplex, at.Ref.Num)
 	}
 	kids, err := w.f.Resolve(d.Get("Kids"))
 	if err != nil {
@@ -52,7 +53,7 @@ func (w *pageWalk) node(at Place, o Object, depth int) error {
 	}
 	list, ok := kids.(Array)
 	if !ok {
-		if t, _ := w.f.Resolve(d.Get("Type")); t == Name("Pages") && depth == 0 {
+		if t, _ := w.f.Resolve(d.Get("Type")); t == Name("Pages") || t == Name("Catalog") {
 			return nil
 		}
 		w.stop = !w.visit(Page{at, d})
@@ -79,16 +80,36 @@ func (f *File) FirstPage() (Page, error) { return f.Page(1) }
 
 // Page is a page by its number in reading order, from 1; ErrNoPage when there are fewer.
 func (f *File) Page(n int) (page Page, err error) {
+	left := n
 	err = f.Pages(func(p Page) bool {
-		if n--; n == 0 {
+		if left--; left == 0 {
 			page = p
 		}
-		return n > 0
+		return left > 0
 	})
 	if err == nil && page.Dict == nil {
-		err = ErrNoPage
+		err = f.noPage(n)
 	}
 	return page, err
+}
+
+// noPage names the root of the page tree, or what stands in its place.
+func (f *File) noPage(n int) error {
+	c, err := f.Catalog()
+	if err != nil {
+		return err
+	}
+	at, root, err := f.Child(Place{Ref: f.Root()}, c, Name("Pages"))
+	if err != nil {
+		return err
+	}
+	switch _, ok := root.(*Dict); {
+	case at.Direct() && !ok:
+		return fmt.Errorf("%w: object %d, the catalog, has no page tree", ErrNoPage, at.Ref.Num)
+	case !ok:
+		return fmt.Errorf("%w: object %d, the page tree's root, is missing or no dictionary", ErrNoPage, at.Ref.Num)
+	}
+	return fmt.Errorf("%w %d under object %d, the page tree's root", ErrNoPage, n, at.Ref.Num)
 }
 
 // PageCount is the root's Count; when that cannot be, the pages are counted.

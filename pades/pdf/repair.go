@@ -302,6 +302,9 @@ func (s *scan) unpack() error {
 			return err
 		}
 		for i, n := range os.nums {
+			if _, known := s.f.found[n]; known && i >= os.n {
+				continue
+			}
 			if e, ok := s.f.found[n]; ok && e.kind == inFile && e.offset+s.f.base > at {
 				continue
 			}
@@ -313,10 +316,30 @@ func (s *scan) unpack() error {
 			}
 			where[n] = at
 			s.f.found[n] = entry{inStream, int64(num), i}
+			if len(os.nums) != os.n {
+				s.f.rescued = append(s.f.rescued, n)
+			}
 		}
 	}
 	clear(s.f.cache)
 	return nil
+}
+
+// indexUnderRepair reads an object stream's index as far as it goes, whatever N says of it.
+func (s *objectStream) indexUnderRepair(l *lexer) {
+	first := len(l.b)
+	for len(s.nums) < maxLoaded {
+		num, err := l.uint()
+		if err != nil {
+			return
+		}
+		at, err := l.uint()
+		if err != nil || num > maxObject || at > int64(len(s.data)-first) {
+			return
+		}
+		s.nums = append(s.nums, int(num))
+		s.place[int(num)] = first + int(at)
+	}
 }
 
 // findCatalog takes the last catalog in the file when no trailer names one.

@@ -278,6 +278,7 @@ type objectStream struct {
 	data  []byte
 	place map[int]int // object number to offset in data
 	nums  []int
+	n     int // of them the dictionary speaks of; another number only in a file under repair
 }
 
 // stream loads an object stream; the last few stay, up to 4 MiB besides the newest.
@@ -336,8 +337,12 @@ func (f *File) parseObjectStream(num int, st *Stream) (*objectStream, error) {
 	if n > maxLoaded {
 		return nil, fmt.Errorf("%w: objects in a stream", ErrTooComplex)
 	}
-	s := &objectStream{num: num, data: b, place: make(map[int]int, n)}
+	s := &objectStream{num: num, data: b, place: make(map[int]int, n), n: int(n)}
 	l := &lexer{b: b[:first], last: true, base: -1}
+	if f.found != nil {
+		s.indexUnderRepair(l)
+		return s, nil
+	}
 	for range n {
 		num, err := l.uint()
 		if err != nil {

@@ -5,6 +5,7 @@ import (
 	"compress/zlib"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -61,7 +62,16 @@ func (f *File) NewUpdate() (*Update, error) {
 	if next > maxObject-1024 {
 		return nil, fmt.Errorf("%w: object numbers", ErrTooComplex)
 	}
-	return &Update{f: f, objs: map[int]*changed{}, next: int(next)}, nil
+	u := &Update{f: f, objs: map[int]*changed{}, next: int(next)}
+	for _, n := range f.rescued {
+		if f.found[n].kind != inStream {
+			continue
+		}
+		if _, err := u.Edit(Place{Ref: Ref{Num: n}}); err != nil && !errors.Is(err, ErrDamaged) {
+			return nil, err
+		}
+	}
+	return u, nil
 }
 
 // Add gives a new object a number.
