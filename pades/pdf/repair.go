@@ -25,7 +25,9 @@ func OpenRepaired(r io.ReaderAt, size int64, o Options) (*File, error) {
 	if err := s.trailer(); err != nil {
 		return nil, err
 	}
-	if err := f.setEncryption(); err != nil {
+	if err := f.setEncryption(); errors.Is(err, ErrDamaged) {
+		return nil, fmt.Errorf("%w: %v", ErrEncryption, err)
+	} else if err != nil {
 		return nil, err
 	}
 	if err := s.unpack(); err != nil {
@@ -44,7 +46,7 @@ func OpenRepaired(r io.ReaderAt, size int64, o Options) (*File, error) {
 		return nil, err
 	}
 	if s.encrypted && !f.Encrypted() {
-		return nil, fmt.Errorf("%w: and encrypted, but how is lost", ErrDamaged)
+		return nil, fmt.Errorf("%w: how is lost", ErrEncryption)
 	}
 	if len(sigs) > 0 || s.signed {
 		return nil, fmt.Errorf("%w: and signed, so it is not repaired", ErrDamaged)
