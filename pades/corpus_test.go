@@ -345,9 +345,21 @@ func TestForeignFilesAreSignedWithTheirPassword(t *testing.T) {
 				rep, err := pades.InspectWith(bytes.NewReader(out), int64(len(out)), pdf.Options{Password: password})
 				require.NoError(t, err)
 				require.NotNil(t, rep.Encryption)
-				res, err := pades.Verify(t.Context(), bytes.NewReader(out), int64(len(out)), pades.VerifyOptions{Password: password})
+				roots := rootsIn(b)
+				roots.AddCert(s.chain[1])
+				res, err := pades.Verify(t.Context(), bytes.NewReader(out), int64(len(out)), pades.VerifyOptions{Password: password, Roots: roots})
 				require.NoError(t, err)
 				require.Len(t, res.Signatures, len(rep.Signatures))
+				require.Equal(t, pades.TotalPassed, res.Signatures[len(res.Signatures)-1].Indication, report(res))
+
+				for _, wrong := range []string{"", "not" + password} {
+					_, err := pades.Prepare(bytes.NewReader(b), int64(len(b)), pades.Options{Chain: s.chain, Time: when, Password: wrong})
+					var r *pades.Refusal
+					require.ErrorAs(t, err, &r)
+					require.Equal(t, pades.RefusedPassword, r.Code)
+					require.NotContains(t, err.Error(), password)
+					require.Regexp(t, "object [1-9]|trailer", err.Error())
+				}
 			})
 		}
 	}

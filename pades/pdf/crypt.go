@@ -47,19 +47,27 @@ func (f *File) setEncryption() error {
 		return err
 	}
 	if d == nil {
-		return fmt.Errorf("%w: no Encrypt dictionary", ErrDamaged)
+		return f.ofEncrypt(fmt.Errorf("%w: no dictionary", ErrDamaged))
 	}
 	if n, _ := f.Resolve(d.Get("Filter")); n != Name("Standard") {
-		return fmt.Errorf("%w: security handler %v", ErrEncryption, n)
+		return f.ofEncrypt(fmt.Errorf("%w: security handler %v", ErrEncryption, n))
 	}
 	c, err := f.standard(d)
 	if err != nil {
-		return err
+		return f.ofEncrypt(err)
 	}
 	clear(f.cache) // what was read so far was read without the key
 	f.streams = nil
 	f.crypt = c
 	return nil
+}
+
+// ofEncrypt says where the encryption dictionary lies that an error is about.
+func (f *File) ofEncrypt(err error) error {
+	if f.encRef.Num == 0 {
+		return fmt.Errorf("the trailer's Encrypt: %w", err)
+	}
+	return fmt.Errorf("object %d, Encrypt: %w", f.encRef.Num, err)
 }
 
 type encryption struct {

@@ -221,11 +221,11 @@ func (f *File) startxref() (int64, error) {
 			tail = tail[j+5:]
 		}
 		if looksCut(tail) {
-			return 0, fmt.Errorf("%w: an update without its cross-reference follows the end", ErrTruncated)
+			return 0, fmt.Errorf("%w: an update without its cross-reference follows the end at byte %d", ErrTruncated, f.eof)
 		}
 		return v, nil
 	}
-	return 0, fmt.Errorf("%w: no startxref", ErrTruncated)
+	return 0, fmt.Errorf("%w: no startxref before byte %d", ErrTruncated, f.Size)
 }
 
 var objectHeader = regexp.MustCompile(`\d\s+\d+\s+obj\b`)
@@ -457,7 +457,7 @@ func (f *File) Root() Ref {
 func (f *File) Catalog() (*Dict, error) {
 	d, err := f.Dict(f.Trailer.Get("Root"))
 	if err == nil && (d == nil || f.Root() == Ref{}) {
-		err = fmt.Errorf("%w: no catalog", ErrDamaged)
+		err = fmt.Errorf("%w: no catalog in object %d", ErrDamaged, f.Root().Num)
 	}
 	return d, err
 }

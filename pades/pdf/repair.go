@@ -48,11 +48,11 @@ func OpenRepaired(r io.ReaderAt, size int64, o Options) (*File, error) {
 	if s.encrypted && !f.Encrypted() {
 		return nil, fmt.Errorf("%w: how is lost", ErrEncryption)
 	}
-	if len(sigs) > 0 || s.signed {
-		return nil, fmt.Errorf("%w: and signed, so it is not repaired", ErrDamaged)
+	if len(sigs) > 0 || s.signed > 0 {
+		return nil, fmt.Errorf("%w: and signed (byte %d), so it is not repaired", ErrDamaged, s.signed)
 	}
-	if s.cut {
-		return nil, fmt.Errorf("%w: the last object is cut off", ErrTruncated)
+	if s.cut > 0 {
+		return nil, fmt.Errorf("%w: the last object, at byte %d, is cut off", ErrTruncated, s.cut)
 	}
 	return f, nil
 }
@@ -64,9 +64,9 @@ type scan struct {
 	packed    []int   // object streams, in the order of the file
 	streamAt  map[int]int64
 	catalogs  []Ref
-	signed    bool // a signature dictionary, or what is left of one, was seen
-	encrypted bool // an encryption dictionary was seen
-	cut       bool // the last object found does not end
+	signed    int64 // where a signature dictionary, or what is left of one, was seen; else 0
+	encrypted bool  // an encryption dictionary was seen
+	cut       int64 // where the last object found begins, when it does not end; else 0
 }
 
 const scanPiece = 1 << 20
@@ -83,7 +83,9 @@ func (s *scan) run() error {
 		}
 		last := at+int64(len(b)) >= s.f.Size
 		// Even when the signature's own object cannot be read, the file was signed.
-		s.signed = s.signed || bytes.Contains(b, []byte("/ByteRange"))
+		if i := bytes.Index(b, []byte("/ByteRange")); i >= 0 {
+			s.signed = at + int64(i)
+		}
 		next, err := s.piece(b, at)
 		if err != nil {
 			return err
@@ -177,16 +179,16 @@ func headerStart(b []byte, i int) int {
 
 func (s *scan) object(at, afterWord int64) (int64, error) {
 	ref, o, end, err := s.f.objectAt(at)
-	s.cut = false
+	s.cut = 0
 	if errors.Is(err, ErrDamaged) {
-		s.cut = true
+		s.cut = at
 		return afterWord, nil
 	}
 	if err != nil {
 		return 0, err
 	}
 	if len(s.f.found) >= maxLoaded {
-		return 0, fmt.Errorf("%w: objects in a damaged file", ErrTooComplex)
+		return 0, fmt.Errorf("%w: more than %d objects in a damaged file", ErrTooComplex, maxLoaded)
 	}
 	if ref.Num == 0 {
 		return afterWord, nil
@@ -208,7 +210,7 @@ func (s *scan) object(at, afterWord int64) (int64, error) {
 		return 0, err
 	}
 	if next < 0 {
-		s.cut = true
+		s.cut = at
 		return end, nil
 	}
 	return next, nil
@@ -260,7 +262,7 @@ func (s *scan) trailerAt(at int64) (int64, error) {
 		if d, ok := o.(*Dict); ok {
 			s.trailers = append(s.trailers, d)
 			after += int64(l.pos)
-			s.cut = false
+			s.cut = 0
 		}
 		return nil
 	})
@@ -314,7 +316,7 @@ func (s *scan) unpack() error {
 				continue
 			}
 			if len(s.f.found) >= maxLoaded {
-				return fmt.Errorf("%w: objects in a damaged file", ErrTooComplex)
+				return fmt.Errorf("%w: more than %d objects in a damaged file", ErrTooComplex, maxLoaded)
 			}
 			where[n] = at
 			s.f.found[n] = entry{inStream, int64(num), i}
@@ -356,5 +358,5 @@ func (s *scan) findCatalog() error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: no catalog found", ErrDamaged)
+	return fmt.Errorf("%w: no catalog found in %d bytes", ErrDamaged, s.f.Size)
 }

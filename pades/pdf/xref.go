@@ -61,7 +61,7 @@ func (f *File) readSections(start int64) error {
 				return err
 			}
 			if s.hybrid.table {
-				return fmt.Errorf("%w: XRefStm is a table", ErrDamaged)
+				return fmt.Errorf("%w: XRefStm of the section at byte %d is a table", ErrDamaged, s.at)
 			}
 		}
 		p, ok := s.trailer.Get("Prev").(Number)
@@ -70,7 +70,7 @@ func (f *File) readSections(start int64) error {
 		}
 		prev, ok := p.Int()
 		if !ok || prev < 0 {
-			return fmt.Errorf("%w: bad Prev", ErrDamaged)
+			return fmt.Errorf("%w: bad Prev in the section at byte %d", ErrDamaged, s.at)
 		}
 		if prev == 0 { // some writers say "none" with 0
 			return nil
@@ -79,7 +79,7 @@ func (f *File) readSections(start int64) error {
 			return err
 		}
 		if seen[s.at] {
-			return fmt.Errorf("%w: the sections run in a circle", ErrDamaged)
+			return fmt.Errorf("%w: the sections run in a circle at byte %d", ErrDamaged, s.at)
 		}
 		if seen[s.at] = true; len(seen) > f.limits.Sections {
 			return fmt.Errorf("%w: cross-reference sections", ErrTooComplex)
@@ -114,7 +114,7 @@ func (f *File) section(at int64) (*section, error) {
 		err = f.readXRefStream(s)
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("cross-reference at byte %d: %w", s.at, err)
 	}
 	s.sorted = slices.IsSortedFunc(s.runs, func(a, b run) int {
 		if a.first+a.count <= b.first {
