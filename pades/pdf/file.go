@@ -53,18 +53,13 @@ func Open(r io.ReaderAt, size int64, o Options) (*File, error) {
 		return nil, err
 	}
 	fixed, err2 := OpenRepaired(r, size, o)
-	if err2 != nil {
-		return nil, fmt.Errorf("%w (repair: %v)", rootOf(err, err2), err2)
+	switch {
+	case errors.Is(err2, ErrDamaged):
+		return nil, fmt.Errorf("%w (repair: %v)", err, err2)
+	case err2 != nil: // the plainer of two reasons
+		return nil, err2
 	}
 	return fixed, nil
-}
-
-// rootOf keeps the plainer of two reasons: what the repair found, unless it found only damage.
-func rootOf(first, second error) error {
-	if errors.Is(second, ErrDamaged) {
-		return first
-	}
-	return second
 }
 
 // OpenStrict is Open without repair.

@@ -45,8 +45,8 @@ func OpenRepaired(r io.ReaderAt, size int64, o Options) (*File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.encrypted && !f.Encrypted() {
-		return nil, fmt.Errorf("%w: how is lost", ErrEncryption)
+	if s.encrypted > 0 && !f.Encrypted() {
+		return nil, fmt.Errorf("%w: no trailer names object %d, which says how", ErrEncryption, s.encrypted)
 	}
 	if len(sigs) > 0 || s.signed > 0 {
 		return nil, fmt.Errorf("%w: and signed (byte %d), so it is not repaired", ErrDamaged, s.signed)
@@ -65,7 +65,7 @@ type scan struct {
 	streamAt  map[int]int64
 	catalogs  []Ref
 	signed    int64 // where a signature dictionary, or what is left of one, was seen; else 0
-	encrypted bool  // an encryption dictionary was seen
+	encrypted int   // the object that is an encryption dictionary; else 0
 	cut       int64 // where the last object found begins, when it does not end; else 0
 }
 
@@ -231,7 +231,7 @@ func (s *scan) note(ref Ref, d *Dict, at int64, isStream bool) {
 		s.catalogs = append(s.catalogs, ref)
 	}
 	if f, _ := d.Get("Filter").(Name); (f == "Standard" || f == "Adobe.PubSec") && d.Has("V") {
-		s.encrypted = true
+		s.encrypted = ref.Num
 	}
 }
 

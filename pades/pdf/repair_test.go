@@ -76,7 +76,8 @@ func TestAnEncryptedFileThatLostItsTrailerIsNotRepaired(t *testing.T) {
 	broken := bytes.ReplaceAll(b, []byte("/Encrypt"), []byte("/Enc0ypt"))
 	broken = bytes.Replace(broken, []byte("startxref\n"), []byte("startxref\n9"), 1)
 	_, err := pdf.Open(bytes.NewReader(broken), int64(len(broken)), pdf.Options{})
-	require.ErrorIs(t, err, pdf.ErrDamaged)
+	require.ErrorIs(t, err, pdf.ErrEncryption)
+	require.Contains(t, err.Error(), "object ")
 }
 
 func TestAFileCutOffInAnObjectIsTruncated(t *testing.T) {
