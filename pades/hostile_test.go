@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"compress/zlib"
 	"context"
+	"crypto/md5"
+	"crypto/rc4"
 	"errors"
 	"fmt"
 	"runtime"
@@ -124,6 +126,18 @@ func hostile(t *testing.T) map[string]func() []byte {
 			}
 			return file
 		},
+		"strings under a cipher, met again and again": func() []byte {
+			return ciphered(func(b *pdftest.Builder) {
+				kids := ""
+				for i := range 4000 {
+					kids += fmt.Sprintf("%d 0 R ", 10+i)
+					b.Object(10+i, fmt.Sprintf("<</Type /Pages /Kids %d 0 R>>", 6+i%2))
+				}
+				b.Object(6, "["+strings.Repeat("<00> ", 40_000)+"]")
+				b.Object(7, "["+strings.Repeat("<00> ", 40_000)+"]")
+				b.Object(2, "<</Type /Pages /Kids ["+kids+"]>>")
+			})
+		},
 		"a store of thousands": func() []byte {
 			file := signFile(t, paper(), signing{stamp: true})
 			objs := map[int]string{1: "<</Type /Catalog /Pages 2 0 R /AcroForm 5 0 R /DSS 69 0 R>>", 69: "<</Certs [" + refs(1000, 20_000) + "]>>"}
@@ -133,6 +147,21 @@ func hostile(t *testing.T) map[string]func() []byte {
 			return update(file, objs, "")
 		},
 	}
+}
+
+// ciphered is a file under RC4 of 40 bits and the empty password (ISO 32000-1, algorithms 2 and 4).
+func ciphered(more func(*pdftest.Builder)) []byte {
+	pad := []byte("\x28\xBF\x4E\x5E\x4E\x75\x8A\x41\x64\x00\x4E\x56\xFF\xFA\x01\x08\x2E\x2E\x00\xB6\xD0\x68\x3E\x80\x2F\x0C\xA9\xFE\x64\x53\x69\x7A")
+	owner := make([]byte, 32)
+	sum := md5.Sum(append(append(bytes.Clone(pad), owner...), 0xfc, 0xff, 0xff, 0xff))
+	c := must(rc4.NewCipher(sum[:5]))
+	user := make([]byte, 32)
+	c.XORKeyStream(user, pad)
+	b := pdftest.New("%PDF-1.4\n")
+	b.Pages(1, "")
+	more(b)
+	b.Table(fmt.Sprintf("/Root 1 0 R /Encrypt <</Filter /Standard /V 1 /R 2 /P -4 /O <%x> /U <%x>>>", owner, user))
+	return b.Bytes()
 }
 
 // chain is streams whose length is in the next one's object, and so on.

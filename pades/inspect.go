@@ -58,7 +58,9 @@ func inspectFile(r io.ReaderAt, size int64, o pdf.Options) (Report, error) {
 	}
 	if err != nil && errors.Is(err, pdf.ErrDamaged) && !f.Repaired {
 		if f, err2 := pdf.OpenRepaired(r, size, o); err2 == nil {
-			return inspect(f, opens)
+			if rep, err = inspect(f, opens); err == nil {
+				err = f.Spent()
+			}
 		}
 	}
 	return rep, err

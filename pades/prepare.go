@@ -202,7 +202,9 @@ func plan(r io.ReaderAt, size int64, o Options) (*planned, error) {
 		if err2 != nil {
 			return nil, fmt.Errorf("%w (repair: %v)", err, err2)
 		}
-		return planIn(fixed, o)
+		if p, err = planIn(fixed, o); err == nil {
+			err = fixed.Spent()
+		}
 	}
 	return p, err
 }

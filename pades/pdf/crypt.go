@@ -350,6 +350,16 @@ func (c *crypt) objectKey(m method, r Ref) []byte {
 	return s[:min(16, len(c.key)+5)]
 }
 
+// decrypt is the cipher's, paid for.
+func (f *File) decrypt(m method, r Ref, b []byte) ([]byte, error) {
+	if m != identity {
+		if err := f.spend(costKey + int64(len(b))*costCipher); err != nil {
+			return nil, err
+		}
+	}
+	return f.crypt.decrypt(m, r, b)
+}
+
 func (c *crypt) decrypt(m method, r Ref, b []byte) ([]byte, error) {
 	switch m {
 	case identity:
@@ -405,7 +415,7 @@ func (f *File) decryptStrings(o Object, r Ref) Object {
 	switch v := o.(type) {
 	case String:
 		v.raw, v.owner = v.Value, r
-		if plain, err := f.crypt.decrypt(f.crypt.str, r, v.Value); err == nil {
+		if plain, err := f.decrypt(f.crypt.str, r, v.Value); err == nil {
 			v.Value = plain
 		}
 		return v

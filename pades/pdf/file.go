@@ -374,6 +374,9 @@ func (f *File) load(r Ref) (Object, error) {
 		}
 		if o = v; f.crypt != nil && r != f.encRef {
 			o = f.decryptStrings(o, r)
+			if err := f.Spent(); err != nil {
+				return nil, err
+			}
 		}
 	case e.kind == inStream && r.Gen == 0:
 		if o, err = f.fromStream(r.Num, e); err != nil {

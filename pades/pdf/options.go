@@ -60,6 +60,8 @@ const (
 	costSection  = 20_000 // a cross-reference section, with its trailer
 	costValue    = 60     // a value, with the memory it takes
 	costByte     = 3      // a byte of an object's text
+	costKey      = 5_000  // the key of an object, and a cipher made ready
+	costCipher   = 5      // a byte that was deciphered
 	costInflated = 6      // a byte that was inflated, and its predictor undone
 )
 

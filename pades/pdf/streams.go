@@ -31,7 +31,7 @@ func (f *File) data(s *Stream, limit int64, encrypted bool) ([]byte, error) {
 		return nil, err
 	}
 	if encrypted && f.crypt != nil {
-		if b, err = f.crypt.decrypt(f.crypt.stm, s.ref, b); err != nil {
+		if b, err = f.decrypt(f.crypt.stm, s.ref, b); err != nil {
 			return nil, err
 		}
 	}
