@@ -5,10 +5,8 @@ import (
 	"context"
 	"crypto"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -256,7 +254,7 @@ func (e *engine) archive(ctx context.Context, f engineFile, path string) error {
 				return err
 			}
 			r, size := appended(file, st.Size(), delta)
-			_, err = pades.Extend(ctx, r, size, pades.ExtendOptions{Level: "B-LTA", Fetch: get, Stamp: far.Stamp, Roots: far.Roots(), State: state})
+			_, err = pades.Extend(ctx, r, size, pades.ExtendOptions{Level: "B-LTA", Fetch: padestest.Fetch, Stamp: far.Stamp, Roots: far.Roots(), State: state})
 			return err
 		})
 		if err != nil {
@@ -267,28 +265,6 @@ func (e *engine) archive(ctx context.Context, f engineFile, path string) error {
 	e.b.report.tell("engine: B-LTA by the library, "+f.name, "s", full)
 	e.b.report.atMost("engine: B-LTA against B-B, "+f.name, "×", 1.1, ratios(full, plain))
 	return nil
-}
-
-// get carries requests to the authorities of archive.
-func get(ctx context.Context, url, kind string, body []byte) ([]byte, error) {
-	method := http.MethodGet
-	if body != nil {
-		method = http.MethodPost
-	}
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", kind)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, errors.New(resp.Status)
-	}
-	return io.ReadAll(resp.Body)
 }
 
 type stamper func(ctx context.Context, digest []byte, h crypto.Hash) (*tsp.Token, error)

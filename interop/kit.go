@@ -5,13 +5,9 @@ import (
 	"context"
 	"crypto"
 	"crypto/x509"
-	"fmt"
-	"io"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"countersign/pades"
 	"countersign/pades/cms"
@@ -110,33 +106,9 @@ func (k *kit) extend(file []byte, level string, vri bool) ([]byte, error) {
 		return file, nil
 	}
 	e, err := pades.Extend(context.Background(), bytes.NewReader(file), int64(len(file)), pades.ExtendOptions{
-		Level: level, VRI: vri, Roots: k.pki.Roots(), Now: k.pki.Now(), Fetch: fetch, Stamp: k.pki.Stamp})
+		Level: level, VRI: vri, Roots: k.pki.Roots(), Now: k.pki.Now(), Fetch: padestest.Fetch, Stamp: k.pki.Stamp})
 	if err != nil {
 		return nil, err
 	}
 	return append(bytes.Clone(file), e.Delta...), nil
-}
-
-// fetch asks an address of our own infrastructure; no stranger wrote it.
-func fetch(ctx context.Context, url, contentType string, body []byte) ([]byte, error) {
-	ctx, stop := context.WithTimeout(ctx, 5*time.Second)
-	defer stop()
-	method := http.MethodGet
-	if body != nil {
-		method = http.MethodPost
-	}
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", contentType)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("%s: %s", url, resp.Status)
-	}
-	return io.ReadAll(io.LimitReader(resp.Body, 1<<20))
 }

@@ -68,8 +68,8 @@ func ExampleExtend() {
 
 	added, err := pades.Extend(context.Background(), bytes.NewReader(file), int64(len(file)), pades.ExtendOptions{
 		Level: "B-LTA", Roots: p.Roots(),
-		Fetch: fetch,   // of package fetch, which guards against addresses that are not for it
-		Stamp: p.Stamp, // asks a clock service
+		Fetch: padestest.Fetch, // else of package fetch, which guards against addresses that are not for it
+		Stamp: p.Stamp,         // asks a clock service
 	})
 	if err != nil {
 		fmt.Println(err) // a *trust.Unproven names the certificate without data: try again later

@@ -8,9 +8,7 @@ import (
 	"crypto/x509"
 	"encoding"
 	"errors"
-	"io"
 	"math/big"
-	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,28 +30,6 @@ func pki(t testing.TB) *padestest.PKI {
 	p := padestest.New()
 	t.Cleanup(p.Close)
 	return p
-}
-
-// fetch carries requests to the test infrastructure.
-func fetch(ctx context.Context, url, kind string, body []byte) ([]byte, error) {
-	method := http.MethodGet
-	if body != nil {
-		method = http.MethodPost
-	}
-	req, err := http.NewRequestWithContext(ctx, method, url, bytes.NewReader(body))
-	if err != nil {
-		return nil, err
-	}
-	req.Header.Set("Content-Type", kind)
-	resp, err := http.DefaultClient.Do(req)
-	if err != nil {
-		return nil, err
-	}
-	defer resp.Body.Close()
-	if resp.StatusCode != http.StatusOK {
-		return nil, errors.New(resp.Status)
-	}
-	return io.ReadAll(resp.Body)
 }
 
 // timestamped signs at B-T.
@@ -83,7 +59,7 @@ func stampOf(t testing.TB, p *padestest.PKI, over []byte) []byte {
 }
 
 func extension(p *padestest.PKI, level string) pades.ExtendOptions {
-	return pades.ExtendOptions{Level: level, Fetch: fetch, Stamp: p.Stamp, Roots: p.Roots(), Now: p.Now()}
+	return pades.ExtendOptions{Level: level, Fetch: padestest.Fetch, Stamp: p.Stamp, Roots: p.Roots(), Now: p.Now()}
 }
 
 func extend(t testing.TB, file []byte, o pades.ExtendOptions) ([]byte, *pades.Extension) {
@@ -301,7 +277,7 @@ func TestHostileServicesAreNotBelieved(t *testing.T) {
 	file := timestamped(t, p, paper(), p.Issue("Ada Example", padestest.Key(), nil), pades.Options{})
 	carry := func(change func(url string, answer []byte) ([]byte, error)) trust.Fetcher {
 		return func(ctx context.Context, url, kind string, body []byte) ([]byte, error) {
-			b, err := fetch(ctx, url, kind, body)
+			b, err := padestest.Fetch(ctx, url, kind, body)
 			if err != nil {
 				return nil, err
 			}
@@ -314,7 +290,7 @@ func TestHostileServicesAreNotBelieved(t *testing.T) {
 		"nothing":         carry(func(string, []byte) ([]byte, error) { return nil, nil }),
 		"too much":        carry(func(string, []byte) ([]byte, error) { return make([]byte, 64<<20), nil }),
 		"of another authority": func(ctx context.Context, url, kind string, body []byte) ([]byte, error) {
-			return fetch(ctx, strings.Replace(url, p.URL, evil.URL, 1), kind, body)
+			return padestest.Fetch(ctx, strings.Replace(url, p.URL, evil.URL, 1), kind, body)
 		},
 		"a flipped bit": carry(func(url string, b []byte) ([]byte, error) { b[len(b)/2] ^= 1; return b, nil }),
 	} {
