@@ -6,25 +6,24 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"countersign/pades"
 )
 
 // File reads a document as one file: the original and what each signature appended. It
 // is good for one reader at a time; ReadAt may be called from several goroutines when the
 // blobs allow it.
 type File struct {
-	parts []part
+	parts []BlobReader
+	whole io.ReaderAt
 	size  int64
 	at    int64
-}
-
-type part struct {
-	BlobReader
-	start, end int64
 }
 
 // openFile joins revisions, which must be whole: no gap, no overlap.
 func (s *Service) openFile(ctx context.Context, d Document, revisions []Revision) (*File, error) {
 	f := &File{}
+	var joined []pades.Part
 	for _, r := range revisions {
 		if r.Offset != f.size {
 			f.Close()
@@ -35,13 +34,15 @@ func (s *Service) openFile(ctx context.Context, d Document, revisions []Revision
 			f.Close()
 			return nil, fmt.Errorf("open revision %d: %w", r.Number, err)
 		}
-		f.parts = append(f.parts, part{BlobReader: b, start: f.size, end: f.size + r.Size})
+		f.parts = append(f.parts, b)
+		joined = append(joined, pades.Part{ReaderAt: b, Size: r.Size})
 		if b.Size() != r.Size {
 			f.Close()
 			return nil, fmt.Errorf("revision %d has %d bytes, not %d: %w", r.Number, b.Size(), r.Size, ErrCorrupt)
 		}
 		f.size += r.Size
 	}
+	f.whole = pades.Join(joined...)
 	return f, nil
 }
 
@@ -61,31 +62,7 @@ func (f *File) Stamp() string {
 }
 
 // ReadAt reads across the parts.
-func (f *File) ReadAt(p []byte, off int64) (n int, err error) {
-	if off < 0 {
-		return 0, errors.New("negative offset")
-	}
-	for _, part := range f.parts {
-		if off >= part.end || len(p) == 0 {
-			continue
-		}
-		want := p[:min(int64(len(p)), part.end-off)]
-		got, err := part.ReadAt(want, off-part.start)
-		n += got
-		if got < len(want) {
-			if err == nil || errors.Is(err, io.EOF) {
-				err = io.ErrUnexpectedEOF
-			}
-			return n, err
-		}
-		off += int64(got)
-		p = p[got:]
-	}
-	if len(p) > 0 {
-		return n, io.EOF
-	}
-	return n, nil
-}
+func (f *File) ReadAt(p []byte, off int64) (int, error) { return f.whole.ReadAt(p, off) }
 
 // Read reads on from where the last Read or Seek ended.
 func (f *File) Read(p []byte) (int, error) {
