@@ -93,7 +93,7 @@ func (at *authorizing) claim(ctx context.Context) error {
 	t.ceremony(&c, CeremonyAuthorizing, t.now.Add(s.AuthorizeWait+spare), "ceremony.authorize")
 	t.Attempts = []Attempt{{Action: "otp.try", Subject: c.Credential, At: t.now}}
 	t.Limits = []Limit{{Action: "otp.try", Except: "otp.back", Subject: c.Credential, Since: t.now.Add(-time.Hour), Max: s.Limits.TriesPerHour}, s.inRow(c.Credential, t.now)}
-	err := s.apply(ctx, t)
+	err := s.applyAt(ctx, PointClaim, t)
 	switch {
 	case err == nil:
 		at.c = c
@@ -132,6 +132,7 @@ func (at *authorizing) approve(ctx context.Context, f Factors) (sad dtmclient.SA
 	for _, g := range at.signatures {
 		hashes = append(hashes, g.Digest)
 	}
+	at.s.Reached(PointApprove, false)
 	sad, err = at.s.Remote.Authorize(actx, dtmclient.Authorization{CredentialID: at.c.CredentialName, Hashes: hashes,
 		OTP: f.OTP, PIN: f.PIN, Description: description(len(hashes)), ClientData: string(at.c.ID)})
 	if err != nil {
@@ -139,6 +140,7 @@ func (at *authorizing) approve(ctx context.Context, f Factors) (sad dtmclient.SA
 		<-reread //nolint:errcheck // nothing was signed; what the service said is the answer
 		return sad, at.back(ctx, err)
 	}
+	at.s.Reached(PointApprove, true)
 	at.dead = at.s.Now().Add(min(sad.ExpiresIn, sadLife))
 	if err := <-reread; err != nil {
 		return sad, at.void(ctx, err)

@@ -290,11 +290,11 @@ func (s *Service) keep(ctx context.Context, d Document, p preparation) (blob str
 	if err != nil {
 		return "", internal(fmt.Errorf("keep preparation: %w", err))
 	}
-	return s.write(ctx, d, b)
+	return s.write(ctx, PointPrepare, d, b)
 }
 
 // write stores a small blob.
-func (s *Service) write(ctx context.Context, d Document, b []byte) (id string, err error) {
+func (s *Service) write(ctx context.Context, p Point, d Document, b []byte) (id string, err error) {
 	w, err := s.Blobs.Create(ctx, d.ID, d.Key)
 	if err != nil {
 		return "", noSpace(fmt.Errorf("create blob: %w", err))
@@ -302,7 +302,7 @@ func (s *Service) write(ctx context.Context, d Document, b []byte) (id string, e
 	if _, err := w.Write(b); err != nil {
 		return "", errors.Join(noSpace(fmt.Errorf("write blob: %w", err)), w.Abort())
 	}
-	id, err = w.Commit()
+	id, err = s.commitAt(p, w)
 	if err != nil {
 		return "", noSpace(fmt.Errorf("commit blob: %w", err))
 	}
@@ -326,7 +326,7 @@ func (b *beginning) store(ctx context.Context, stale []held) error {
 	person := string(b.a.Person)
 	t.Attempts = []Attempt{{Action: "ceremony.begin", Subject: person, At: t.now}}
 	t.Limits = []Limit{{Action: "ceremony.begin", Subject: person, Since: t.now.Add(-time.Hour), Max: b.s.Limits.BeginsPerHour}}
-	err := b.s.apply(ctx, t)
+	err := b.s.applyAt(ctx, PointBegin, t)
 	if errors.Is(err, ErrLimited) {
 		f := fail(codeTooOften, err)
 		f.RetryAfter = 10 * time.Minute

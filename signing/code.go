@@ -36,9 +36,11 @@ func (s *Service) SendCode(ctx context.Context, a people.Actor, id CeremonyID) (
 	}
 	sctx, cancel := context.WithTimeout(ctx, sendWait)
 	defer cancel()
+	s.Reached(PointSend, false)
 	if err := s.Remote.SendOTP(sctx, c.CredentialName, string(c.ID)); err != nil {
 		return s.notSent(ctx, a, before, c, signatures, err)
 	}
+	s.Reached(PointSend, true)
 	return c, nil
 }
 
@@ -81,7 +83,7 @@ func (s *Service) countSend(ctx context.Context, a people.Actor, c *Ceremony) er
 	soon := Limit{Action: "otp.send", Subject: c.Credential, Since: t.now.Add(time.Millisecond - s.Limits.SendEvery), Max: 1}
 	often := Limit{Action: "otp.send", Subject: c.Credential, Since: t.now.Add(-time.Hour), Max: s.Limits.SendsPerHour}
 	t.Limits = []Limit{soon, often, s.inRow(c.Credential, t.now)}
-	err := s.apply(ctx, t)
+	err := s.applyAt(ctx, PointCount, t)
 	if !errors.Is(err, ErrLimited) {
 		return ofStore(err)
 	}

@@ -93,7 +93,7 @@ func (s *Service) assemble(ctx context.Context, g Signature) error {
 	if r.State, err = s.Blobs.Seal(d.ID, d.Key, state); err != nil {
 		return fmt.Errorf("seal hash state: %w", err)
 	}
-	if r.Blob, err = s.write(ctx, d, delta); err != nil {
+	if r.Blob, err = s.write(ctx, PointAppend, d, delta); err != nil {
 		return err
 	}
 	t := s.step(people.System(FinishSignature{}.Kind()))
@@ -101,7 +101,7 @@ func (s *Service) assemble(ctx context.Context, g Signature) error {
 	t.Revisions = []Revision{r}
 	g.AssembledAt, g.StampedAt = t.now, at
 	t.signature(&g, SignatureAssembled, t.now.Add(finishWait), "signature.assemble").Facts["sha256"] = fmt.Sprintf("%x", sum)
-	if err := s.apply(ctx, t); err != nil {
+	if err := s.applyAt(ctx, PointAssemble, t); err != nil {
 		s.dropUnless(ctx, g, r)
 		return err
 	}
@@ -178,10 +178,12 @@ func (s *Service) stamp(ctx context.Context, p *pades.Prepared, value []byte) (t
 	if err != nil {
 		return nil, at, err
 	}
+	s.Reached(PointStamp, false)
 	token, err = s.Remote.Timestamp(ctx, digest, crypto.SHA256, nonce.Bytes())
 	if err != nil {
 		return nil, at, fmt.Errorf("ask the clock service: %w", err)
 	}
+	s.Reached(PointStamp, true)
 	parsed, err := checkToken(token, digest, nonce)
 	if err != nil {
 		return nil, at, err
@@ -247,7 +249,7 @@ func (s *Service) release(ctx context.Context, g Signature) error {
 	t.signature(&g, SignatureReleased, time.Time{}, "signature.release").Facts["sha256"] = fmt.Sprintf("%x", last.SHA256)
 	t.document(&d, DocumentReady, time.Time{}, "document.sign")
 	s.tell(ctx, t, g, "signing.released")
-	if err := s.apply(ctx, t); err != nil {
+	if err := s.applyAt(ctx, PointRelease, t); err != nil {
 		return err
 	}
 	s.removeBlob(ctx, g.Prepared)

@@ -30,7 +30,7 @@ func (s *Service) inspect(ctx context.Context, a people.Actor, d Document) (Docu
 	d.Pages, d.Earlier = report.Pages, len(report.Signatures)
 	e := t.document(&d, DocumentReady, time.Time{}, "document.ready")
 	e.Facts = map[string]string{"pages": fmt.Sprint(d.Pages), "signatures": fmt.Sprint(d.Earlier)}
-	if err := s.apply(ctx, t); err != nil {
+	if err := s.applyAt(ctx, PointChecked, t); err != nil {
 		return Document{}, ofStore(err)
 	}
 	return d, nil
@@ -50,7 +50,7 @@ func (s *Service) refuseDocument(ctx context.Context, a people.Actor, d Document
 	d.Reason, d.Key = why.Code, nil
 	t.Withdrawn = revisions
 	t.document(&d, DocumentRefused, time.Time{}, "document.refuse")
-	if err := s.apply(ctx, t); err != nil {
+	if err := s.applyAt(ctx, PointChecked, t); err != nil {
 		return Document{}, ofStore(err)
 	}
 	for _, r := range revisions {

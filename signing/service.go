@@ -61,6 +61,10 @@ type Options struct {
 	// Observe is told of every move of a document, a ceremony or a signature, once it is
 	// stored. An empty from is a new one.
 	Observe func(object, from, to string)
+
+	// Reached is told of every point, before the step and once it is done. It is for tests
+	// that end the process there; nil in production.
+	Reached func(p Point, done bool)
 }
 
 // Quota is how much one person may keep here.
@@ -120,6 +124,9 @@ func NewService(o Options) *Service {
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, string, string) {}
+	}
+	if o.Reached == nil {
+		o.Reached = func(Point, bool) {}
 	}
 	return &Service{Options: o}
 }

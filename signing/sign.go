@@ -44,6 +44,7 @@ func (at *authorizing) sign(ctx context.Context, sad dtmclient.SAD) error {
 		hashes = append(hashes, g.Digest)
 	}
 	sctx, cancel := context.WithTimeout(ctx, s.SignWait)
+	s.Reached(PointSign, false)
 	values, err := s.Remote.SignHash(sctx, dtmclient.HashesToSign{CredentialID: at.c.CredentialName, SAD: sad.Value, Hashes: hashes,
 		Hash: hash, SignAlgo: at.c.SignAlgo, SignParams: at.c.SignParams, ClientData: string(at.c.ID)})
 	cancel()
@@ -57,6 +58,7 @@ func (at *authorizing) sign(ctx context.Context, sad dtmclient.SAD) error {
 		}
 		return at.void(ctx, fail(code, err))
 	}
+	s.Reached(PointSign, true)
 	return at.record(ctx, values)
 }
 
@@ -73,7 +75,7 @@ func (at *authorizing) intend(ctx context.Context) error {
 		g.IntendedAt = t.now
 		t.signature(g, SignatureIntended, end, "signature.intend").Facts["digest"] = fmt.Sprintf("%x", g.Digest)
 	}
-	err := s.apply(ctx, t)
+	err := s.applyAt(ctx, PointIntend, t)
 	if errors.Is(err, ErrConflict) {
 		return fail(codeAuthorizeUnknown, err)
 	}
@@ -154,7 +156,7 @@ func (at *authorizing) record(ctx context.Context, values [][]byte) error {
 func (at *authorizing) insist(ctx context.Context, t *step) error {
 	wait := 100 * time.Millisecond
 	for try := 1; ; try++ {
-		err := at.s.apply(ctx, t)
+		err := at.s.applyAt(ctx, PointRecord, t)
 		if err == nil {
 			return nil
 		}

@@ -103,7 +103,7 @@ func (s *Service) receive(ctx context.Context, a people.Actor, name string, decl
 	t.Quota = s.quotaOf(a.Person)
 	t.Attempts = []Attempt{{Action: "document.submit", Subject: string(a.Person), At: t.now}}
 	t.Limits = []Limit{{Action: "document.submit", Subject: string(a.Person), Since: t.now.Add(-time.Hour), Max: s.Limits.UploadsPerHour}}
-	err = s.apply(ctx, t)
+	err = s.applyAt(ctx, PointReceive, t)
 	if errors.Is(err, ErrLimited) {
 		f := fail(codeTooOften, err)
 		f.RetryAfter = 10 * time.Minute
@@ -161,7 +161,7 @@ func (in *intake) take(ctx context.Context, r io.Reader) (Revision, error) {
 	if err != nil {
 		return Revision{}, errors.Join(err, w.Abort())
 	}
-	id, err := w.Commit()
+	id, err := in.s.commitAt(PointUpload, w)
 	if err != nil {
 		return Revision{}, noSpace(fmt.Errorf("commit blob: %w", err))
 	}
@@ -183,9 +183,11 @@ func (in *intake) copy(ctx context.Context, w io.Writer, r io.Reader) error {
 		}
 		if n > 0 {
 			in.hash.Write(buf[:n])
+			in.s.Reached(PointBlock, false)
 			if _, err := w.Write(buf[:n]); err != nil {
 				return noSpace(fmt.Errorf("write blob: %w", err))
 			}
+			in.s.Reached(PointBlock, true)
 		}
 		switch {
 		case !end:
@@ -315,7 +317,7 @@ func (s *Service) received(ctx context.Context, a people.Actor, d *Document, fir
 	t.Revisions = []Revision{first}
 	e := t.document(d, DocumentChecking, t.now.Add(checkWait), "document.submit")
 	e.Facts = map[string]string{"sha256": fmt.Sprintf("%x", first.SHA256), "bytes": fmt.Sprint(first.Size)}
-	return s.apply(ctx, t)
+	return s.applyAt(ctx, PointReceived, t)
 }
 
 // forget drops the row of an upload that never arrived. Should that fail, the sweep does it.
@@ -330,7 +332,10 @@ func (s *Service) removeBlob(ctx context.Context, id string) {
 	if id == "" {
 		return
 	}
+	s.Reached(PointTidy, false)
 	if err := s.Blobs.Remove(context.WithoutCancel(ctx), id); err != nil {
 		s.Log.WarnContext(ctx, "blob not removed", "blob", id, "error", err)
+		return
 	}
+	s.Reached(PointTidy, true)
 }
