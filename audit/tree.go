@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/mod/sumdb/tlog"
@@ -17,21 +18,33 @@ type Store interface {
 	Unnumbered(ctx context.Context, limit int) ([]Entry, error)
 	// Append numbers the entries from first on and stores their leaf hashes, the tree's
 	// hashes and its checkpoint, all or nothing; an error when the tree has grown meanwhile.
-	Append(ctx context.Context, first int64, entries []Entry, leafHashes [][]byte, nodes []Node, cp Checkpoint) error
+	// The checkpoint is the newest one until the next, and stays for good if keep says so.
+	Append(ctx context.Context, first int64, entries []Entry, leafHashes [][]byte, nodes []Node, cp Checkpoint, keep bool) error
 	// Nodes answers the stored hashes of these indexes, in their order.
 	Nodes(ctx context.Context, indexes []int64) ([][]byte, error)
 	// LastCheckpoint is the newest one; the zero Checkpoint while the tree is empty.
 	LastCheckpoint(ctx context.Context) (Checkpoint, error)
+	// LastKept is the newest of those that stay; the zero Checkpoint when there is none.
+	LastKept(ctx context.Context) (Checkpoint, error)
+	// KeepKey remembers a key that signs, once.
+	KeepKey(ctx context.Context, key string) error
 }
 
 // batch bounds one transaction of Number.
 const batch = 500
 
+// keepEvery is how far apart the checkpoints are that stay. One is made with every batch,
+// every few seconds; all of them would outgrow what they prove.
+const keepEvery = 10 * time.Minute
+
 // Tree numbers the entries of the log and proves that they are in it. Only one process
 // numbers at a time; when two do, one of them fails and changes nothing.
 type Tree struct {
-	Store Store
-	Now   func() time.Time // nil: time.Now
+	Store  Store
+	Signer *Signer          // nil: checkpoints are not signed
+	Now    func() time.Time // nil: time.Now
+
+	keyKept atomic.Bool
 }
 
 // ErrNotNumbered is answered for an entry that the next checkpoint will cover.
@@ -143,7 +156,31 @@ func (t *Tree) append(ctx context.Context, entries []Entry) error {
 	if err != nil {
 		return err
 	}
-	return t.Store.Append(ctx, last.Size, entries, leaves, nodes, Checkpoint{Size: size, Root: root[:], At: t.now()})
+	cp := Checkpoint{Size: size, Root: root[:], At: t.now()}
+	if cp.Note, err = t.sign(ctx, cp); err != nil {
+		return err
+	}
+	kept, err := t.Store.LastKept(ctx)
+	if err != nil {
+		return err
+	}
+	keep := kept.Size == 0 || cp.At.Sub(kept.At).Abs() >= keepEvery
+	return t.Store.Append(ctx, last.Size, entries, leaves, nodes, cp, keep)
+}
+
+// sign answers the checkpoint as a signed note. The key is remembered first, so that there
+// is none that nobody can check.
+func (t *Tree) sign(ctx context.Context, cp Checkpoint) (string, error) {
+	if t.Signer == nil {
+		return "", nil
+	}
+	if !t.keyKept.Load() {
+		if err := t.Store.KeepKey(ctx, t.Signer.Key()); err != nil {
+			return "", err
+		}
+		t.keyKept.Store(true)
+	}
+	return t.Signer.sign(cp)
 }
 
 func (t *Tree) now() time.Time {

@@ -60,7 +60,7 @@ func TestTheTreeGrowsFromOneHandOnly(t *testing.T) {
 				nodes = append(nodes, audit.Node{Index: first + int64(i), Hash: []byte{byte(10 + i)}})
 			}
 			size := first + int64(len(entries))
-			return tree.Append(ctx, first, entries, hashes, nodes, audit.Checkpoint{Size: size, Root: []byte{9}, At: noon})
+			return tree.Append(ctx, first, entries, hashes, nodes, audit.Checkpoint{Size: size, Root: []byte{9}, At: noon}, true)
 		}
 		results := atOnce(4, func(int) error { return add(0, waiting) })
 		require.Equal(t, 1, results[""], "%v", results)

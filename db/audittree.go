@@ -30,7 +30,7 @@ func (t AuditTree) Unnumbered(ctx context.Context, n int) ([]audit.Entry, error)
 // Append gives the entries the numbers from firstNumber on and stores their leaf hashes,
 // the hashes of the tree and its checkpoint, all or nothing. It answers ErrTreeMoved
 // when firstNumber is not where the tree ends.
-func (t AuditTree) Append(ctx context.Context, firstNumber int64, added []audit.Entry, leafHashes [][]byte, nodes []audit.Node, cp audit.Checkpoint) error {
+func (t AuditTree) Append(ctx context.Context, firstNumber int64, added []audit.Entry, leafHashes [][]byte, nodes []audit.Node, cp audit.Checkpoint, keep bool) error {
 	if len(leafHashes) != len(added) || cp.Size != firstNumber+int64(len(added)) {
 		return fmt.Errorf("append to the audit tree: %d entries, %d hashes, from %d to %d", len(added), len(leafHashes), firstNumber, cp.Size)
 	}
@@ -38,12 +38,8 @@ func (t AuditTree) Append(ctx context.Context, firstNumber int64, added []audit.
 		if err := t.db.lockUntilCommit(ctx, tx, "audit tree"); err != nil {
 			return err
 		}
-		var size int64
-		if err := tx.GetContext(ctx, &size, "SELECT COALESCE(MAX(size), 0) FROM audit_checkpoints"); err != nil {
-			return fmt.Errorf("read the size of the audit tree: %w", err)
-		}
-		if size != firstNumber {
-			return errConflict
+		if err := moveHead(ctx, tx, firstNumber, cp); err != nil {
+			return err
 		}
 		for i, e := range added {
 			res, err := tx.ExecContext(ctx, tx.Rebind("UPDATE audit SET number = ?, hash = ? WHERE id = ? AND number IS NULL"),
@@ -60,11 +56,10 @@ func (t AuditTree) Append(ctx context.Context, firstNumber int64, added []audit.
 				return fmt.Errorf("store a hash of the audit tree: %w", err)
 			}
 		}
-		_, err := tx.ExecContext(ctx, tx.Rebind("INSERT INTO audit_checkpoints (size, root, at) VALUES (?, ?, ?)"), cp.Size, cp.Root, ms(cp.At))
-		if err != nil {
-			return fmt.Errorf("store a checkpoint: %w", err)
+		if !keep {
+			return nil
 		}
-		return nil
+		return keepCheckpoint(ctx, tx, cp)
 	})
 	if t.db.conflict(err) {
 		return fmt.Errorf("%w: %w", ErrTreeMoved, err)
@@ -104,21 +99,111 @@ func (t AuditTree) Nodes(ctx context.Context, indexes []int64) ([][]byte, error)
 	return out, nil
 }
 
-// LastCheckpoint is the newest one; the zero Checkpoint while the tree is empty.
-func (t AuditTree) LastCheckpoint(ctx context.Context) (audit.Checkpoint, error) {
-	var row struct {
-		Size int64  `db:"size"`
-		Root []byte `db:"root"`
-		At   int64  `db:"at"`
+// moveHead makes cp the newest checkpoint if the tree is as large as the caller thinks.
+func moveHead(ctx context.Context, tx *sqlx.Tx, from int64, cp audit.Checkpoint) error {
+	var sizes []int64
+	if err := tx.SelectContext(ctx, &sizes, "SELECT size FROM audit_head WHERE one = 1"); err != nil {
+		return fmt.Errorf("read the size of the audit tree: %w", err)
 	}
-	err := t.db.Read.GetContext(ctx, &row, "SELECT size, root, at FROM audit_checkpoints ORDER BY size DESC LIMIT 1")
+	if len(sizes) == 0 {
+		if from != 0 {
+			return errConflict
+		}
+		_, err := tx.ExecContext(ctx, tx.Rebind("INSERT INTO audit_head (one, size, root, at, note) VALUES (1, ?, ?, ?, ?)"), cp.Size, cp.Root, ms(cp.At), cp.Note)
+		if err != nil {
+			return fmt.Errorf("store a checkpoint: %w", err)
+		}
+		return nil
+	}
+	if sizes[0] != from {
+		return errConflict
+	}
+	res, err := tx.ExecContext(ctx, tx.Rebind("UPDATE audit_head SET size = ?, root = ?, at = ?, note = ? WHERE one = 1 AND size = ?"), cp.Size, cp.Root, ms(cp.At), cp.Note, from)
+	if err != nil {
+		return fmt.Errorf("store a checkpoint: %w", err)
+	}
+	return one(res.RowsAffected())
+}
+
+// keepCheckpoint keeps a checkpoint for good, unless it is kept already.
+func keepCheckpoint(ctx context.Context, tx *sqlx.Tx, cp audit.Checkpoint) error {
+	_, err := tx.ExecContext(ctx, tx.Rebind(`INSERT INTO audit_checkpoints (size, root, at, note)
+		SELECT CAST(? AS BIGINT), ?, CAST(? AS BIGINT), ? WHERE NOT EXISTS (SELECT 1 FROM audit_checkpoints WHERE size = ?)`), cp.Size, cp.Root, ms(cp.At), cp.Note, cp.Size)
+	if err != nil {
+		return fmt.Errorf("keep a checkpoint: %w", err)
+	}
+	return nil
+}
+
+// KeepKey remembers a key that signs checkpoints, once.
+func (t AuditTree) KeepKey(ctx context.Context, key string) error {
+	var n int
+	if err := t.db.Read.GetContext(ctx, &n, t.db.Read.Rebind("SELECT COUNT(*) FROM audit_keys WHERE id = ?"), key); err != nil {
+		return fmt.Errorf("look for a key of the log: %w", err)
+	}
+	if n > 0 {
+		return nil
+	}
+	_, err := t.db.Write.ExecContext(ctx, t.db.Write.Rebind("INSERT INTO audit_keys (id, since) VALUES (?, ?)"), key, ms(t.db.now()))
+	if err != nil && !postgresConflict(err) { // another process was first
+		return fmt.Errorf("keep a key of the log: %w", err)
+	}
+	return nil
+}
+
+// Keys are all that ever signed, the newest first.
+func (t AuditTree) Keys(ctx context.Context) (keys []string, err error) {
+	if err := t.db.Read.SelectContext(ctx, &keys, "SELECT id FROM audit_keys ORDER BY since DESC, id"); err != nil {
+		return nil, fmt.Errorf("read the keys of the log: %w", err)
+	}
+	return keys, nil
+}
+
+type checkpointRow struct {
+	Size int64  `db:"size"`
+	Root []byte `db:"root"`
+	At   int64  `db:"at"`
+	Note string `db:"note"`
+}
+
+func (r checkpointRow) checkpoint() audit.Checkpoint {
+	return audit.Checkpoint{Size: r.Size, Root: r.Root, At: at(r.At), Note: r.Note}
+}
+
+func (t AuditTree) checkpoint(ctx context.Context, rest string, args ...any) (audit.Checkpoint, error) {
+	var row checkpointRow
+	err := t.db.Read.GetContext(ctx, &row, t.db.Read.Rebind("SELECT size, root, at, note FROM "+rest), args...)
 	if missing(err) {
 		return audit.Checkpoint{}, nil
 	}
 	if err != nil {
-		return audit.Checkpoint{}, fmt.Errorf("read the last checkpoint: %w", err)
+		return audit.Checkpoint{}, fmt.Errorf("read a checkpoint: %w", err)
 	}
-	return audit.Checkpoint{Size: row.Size, Root: row.Root, At: at(row.At)}, nil
+	return row.checkpoint(), nil
+}
+
+// LastCheckpoint is the newest one; the zero Checkpoint while the tree is empty.
+func (t AuditTree) LastCheckpoint(ctx context.Context) (audit.Checkpoint, error) {
+	return t.checkpoint(ctx, "audit_head WHERE one = 1")
+}
+
+// LastKept is the newest of those that stay; the zero Checkpoint when there is none.
+func (t AuditTree) LastKept(ctx context.Context) (audit.Checkpoint, error) {
+	return t.checkpoint(ctx, "audit_checkpoints ORDER BY size DESC LIMIT 1")
+}
+
+// Kept answers up to n kept checkpoints of more than size entries, the smallest first.
+func (t AuditTree) Kept(ctx context.Context, size int64, n int) ([]audit.Checkpoint, error) {
+	var rows []checkpointRow
+	err := t.db.Read.SelectContext(ctx, &rows, t.db.Read.Rebind("SELECT size, root, at, note FROM audit_checkpoints WHERE size > ? ORDER BY size LIMIT ?"), size, max(n, 1))
+	if err != nil {
+		return nil, fmt.Errorf("read the kept checkpoints: %w", err)
+	}
+	out := make([]audit.Checkpoint, len(rows))
+	for i, r := range rows {
+		out[i] = r.checkpoint()
+	}
+	return out, nil
 }
 
 // Numbered answers up to n entries of the tree from number first on, to check or export it.

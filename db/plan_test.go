@@ -40,10 +40,12 @@ INSERT INTO signatures (id, ceremony, document, owner, base, state, prepared, cr
 	SELECT 's' || i, 'y' || i, 'd' || i, OWNER, 1, CASE i % 50 WHEN 0 THEN 'prepared' ELSE 'released' END, 'q' || i, i, i, i FROM g;
 INSERT INTO attempts (id, action, subject, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 'a' || i, 'otp.try', OWNER, i FROM g;
-INSERT INTO audit (id, at, person, action, object, subject, owner, outcome, number, hash) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 30000)
+INSERT INTO audit (id, at, person, action, object, subject, owner, outcome) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 30000)
 	SELECT 'e' || i, i, OWNER, CASE i % 7 WHEN 0 THEN 'signature.release' WHEN 1 THEN 'signature.begin' WHEN 2 THEN 'session.end' ELSE 'document.submit' END,
 	CASE i % 7 WHEN 0 THEN 'signature' WHEN 1 THEN 'signature' WHEN 2 THEN 'session' ELSE 'document' END, 'd' || (i % 5000), OWNER,
-	CASE i % 100 WHEN 0 THEN 'refused' ELSE 'done' END, CASE WHEN i <= 29000 THEN i - 1 END, CASE WHEN i <= 29000 THEN HASH END FROM g;
+	CASE i % 100 WHEN 0 THEN 'refused' ELSE 'done' END FROM g;
+UPDATE audit SET number = at - 1, hash = HASH WHERE at <= 29000;
+INSERT INTO audit_head (one, size, root, at) VALUES (1, 29000, HASH, 1);
 INSERT INTO audit_nodes (position, hash) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH FROM g;
 INSERT INTO audit_checkpoints (size, root, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH, i FROM g;
 INSERT INTO outbox (id, recipient, subject, body, about, created_at, due_at, sent_at, failed_at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
@@ -146,6 +148,8 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 	add("numbered", func(ctx context.Context) error { _, err := d.AuditTree().Numbered(ctx, 500, 500); return err })
 	add("nodes", func(ctx context.Context) error { _, err := d.AuditTree().Nodes(ctx, []int64{5, 7, 900}); return err })
 	add("last checkpoint", func(ctx context.Context) error { _, err := d.AuditTree().LastCheckpoint(ctx); return err })
+	add("last kept checkpoint", func(ctx context.Context) error { _, err := d.AuditTree().LastKept(ctx); return err })
+	add("kept checkpoints", func(ctx context.Context) error { _, err := d.AuditTree().Kept(ctx, 500, 20); return err })
 	add("persons", func(ctx context.Context) error {
 		_, _, err := d.People().List(ctx, db.PeopleQuery{After: "900_p900"})
 		return err
@@ -238,7 +242,8 @@ func faultsOfPostgres(t *testing.T, plan []string) (faults []string) {
 	var look func(n node)
 	look = func(n node) {
 		// Sorting the few rows of a light owner is cheaper than walking.
-		if n.Type == "Seq Scan" || strings.Contains(n.Type, "Sort") && n.Plans[0].Rows > 200 {
+		walks := n.Type == "Seq Scan" && n.Table != "audit_head" // which has one row
+		if walks || strings.Contains(n.Type, "Sort") && n.Plans[0].Rows > 200 {
 			faults = append(faults, n.Type+" "+n.Table)
 		}
 		for _, below := range n.Plans {

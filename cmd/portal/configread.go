@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/caarlos0/env/v11"
+
+	"countersign/audit"
 )
 
 // problem is what is wrong with one variable and what to do, without its value.
@@ -229,6 +231,25 @@ func checkStorage(c config, p *problems) {
 	p.check(slices.Contains([]string{"sqlite", "postgres", "postgresql"}, scheme) && rest != "", "DATABASE_URL", "it must begin with sqlite: or postgres://.")
 	p.check(c.DatabaseConns >= 0 && c.DatabaseConns <= 1000, "DATABASE_CONNECTIONS", "it must be between 0 and 1000.")
 	checkKeys(p, "MASTER_KEY", c.MasterKey, 32, 32)
+	checkKeys(p, "AUDIT_KEY", c.AuditKey, 32, 64)
+	_, err := audit.NewSigner(c.auditOrigin(), make([]byte, 32))
+	p.check(err == nil || c.AuditOrigin == "", "AUDIT_ORIGIN", "it must be a name such as sign.example.com/audit, without blanks and plus signs.")
+}
+
+// auditOrigin names the log: an address without its scheme.
+func (c config) auditOrigin() string {
+	_, host, _ := strings.Cut(origin(c.BaseURL), "://")
+	return cmp.Or(c.AuditOrigin, host+"/audit")
+}
+
+// auditSigner signs checkpoints with a key of its own, or one derived from the key that
+// wraps documents: both are kept as long as anything is, and neither leaves this process.
+func (c config) auditSigner() (*audit.Signer, error) {
+	secrets, err := keys(cmp.Or(c.AuditKey, c.MasterKey), 32, 64)
+	if err != nil {
+		return nil, err
+	}
+	return audit.NewSigner(c.auditOrigin(), secrets[0])
 }
 
 func checkLogin(c config, p *problems) {
@@ -327,7 +348,7 @@ func unknown(environ map[string]string) (names []string) {
 		known[v.name], known[v.name+"_FILE"] = true, true
 	}
 	for name := range environ {
-		ours := slices.ContainsFunc([]string{"OIDC_", "DTM_", "BRAND_", "SESSION_", "QUOTA_", "COOKIE_", "MASTER_", "BLOB_"},
+		ours := slices.ContainsFunc([]string{"OIDC_", "DTM_", "BRAND_", "SESSION_", "QUOTA_", "COOKIE_", "MASTER_", "BLOB_", "AUDIT_"},
 			func(prefix string) bool { return strings.HasPrefix(name, prefix) })
 		// Kubernetes sets NAME_SERVICE_… and NAME_PORT… for every service it knows.
 		if ours && !known[name] && !strings.Contains(name, "_SERVICE_") && !strings.Contains(name, "_PORT") {

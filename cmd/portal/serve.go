@@ -190,9 +190,14 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 		return nil, nil, err
 	}
 	post := mail.NewDelivery(store.Outbox(), sender, log)
+	signer, err := c.auditSigner()
+	if err != nil {
+		return nil, nil, err
+	}
+	tree := &audit.Tree{Store: store.AuditTree(), Signer: signer}
 	workers, err := jobs.New(jobs.Config{
 		DB: store, Log: log, Signing: documents, Identity: checks, LookEvery: c.LookEvery, Observe: meters.run,
-		Mail: post, Tree: &audit.Tree{Store: store.AuditTree()}, Sweep: sweeper{login, post, documents, bytes, store},
+		Mail: post, Tree: tree, Sweep: sweeper{login, post, documents, bytes, store},
 	})
 	if err != nil {
 		return nil, nil, err
