@@ -23,6 +23,7 @@ type documentRow struct {
 	Reason    string `db:"reason"`
 	Revisions int    `db:"revisions"`
 	Signed    bool   `db:"signed"`
+	Level     string `db:"level"`
 	Earlier   int    `db:"earlier"`
 	Key       []byte `db:"key"`
 	CreatedAt int64  `db:"created_at"`
@@ -47,7 +48,7 @@ var shownStates = []signing.DocumentState{
 func toDocumentRow(d signing.Document) documentRow {
 	return documentRow{
 		ID: string(d.ID), Owner: string(d.Owner), Name: d.Name, Size: d.Size, Pages: d.Pages, SHA256: d.SHA256,
-		State: string(d.State), Reason: d.Reason, Revisions: d.Revisions, Signed: d.Signed, Earlier: d.Earlier,
+		State: string(d.State), Reason: d.Reason, Revisions: d.Revisions, Signed: d.Signed, Level: d.Level, Earlier: d.Earlier,
 		Key: d.Key, CreatedAt: ms(d.CreatedAt), Since: ms(d.Since), Deadline: ms(d.Deadline), Version: d.Version,
 	}
 }
@@ -56,7 +57,7 @@ func (r documentRow) document() (signing.Document, error) {
 	return signing.Document{
 		ID: signing.DocumentID(r.ID), Owner: people.ID(r.Owner), Name: r.Name, Size: r.Size, Pages: r.Pages,
 		SHA256: r.SHA256, State: signing.DocumentState(r.State), Reason: r.Reason, Revisions: r.Revisions,
-		Signed: r.Signed, Earlier: r.Earlier, Key: r.Key, CreatedAt: at(r.CreatedAt), Since: at(r.Since),
+		Signed: r.Signed, Level: r.Level, Earlier: r.Earlier, Key: r.Key, CreatedAt: at(r.CreatedAt), Since: at(r.Since),
 		Deadline: at(r.Deadline), Version: r.Version,
 	}, nil
 }

@@ -19,6 +19,7 @@ type signatureRow struct {
 	Base        int    `db:"base"`
 	State       string `db:"state"`
 	Reason      string `db:"reason"`
+	Waits       string `db:"waits"`
 	Field       string `db:"field"`
 	Digest      []byte `db:"digest"`
 	Prepared    string `db:"prepared"`
@@ -51,7 +52,7 @@ var openSignatures = []signing.SignatureState{
 func toSignatureRow(s signing.Signature, ordinal int) signatureRow {
 	return signatureRow{
 		ID: string(s.ID), Ceremony: string(s.Ceremony), Ordinal: ordinal, Document: string(s.Document),
-		Owner: string(s.Owner), Base: s.Base, State: string(s.State), Reason: s.Reason, Field: s.Field, Digest: s.Digest,
+		Owner: string(s.Owner), Base: s.Base, State: string(s.State), Reason: s.Reason, Waits: s.Waits, Field: s.Field, Digest: s.Digest,
 		Prepared: s.Prepared, Value: s.Value, Level: s.Level, SignerName: s.SignerName, Issuer: s.Issuer,
 		IntendedAt: ms(s.IntendedAt), SignedAt: ms(s.SignedAt), AssembledAt: ms(s.AssembledAt),
 		ReleasedAt: ms(s.ReleasedAt), StampedAt: ms(s.StampedAt), Attempts: s.Attempts, CreatedAt: ms(s.CreatedAt),
@@ -62,7 +63,7 @@ func toSignatureRow(s signing.Signature, ordinal int) signatureRow {
 func (r signatureRow) signature() (signing.Signature, error) {
 	return signing.Signature{
 		ID: signing.SignatureID(r.ID), Ceremony: signing.CeremonyID(r.Ceremony), Document: signing.DocumentID(r.Document),
-		Owner: people.ID(r.Owner), Base: r.Base, State: signing.SignatureState(r.State), Reason: r.Reason, Field: r.Field,
+		Owner: people.ID(r.Owner), Base: r.Base, State: signing.SignatureState(r.State), Reason: r.Reason, Waits: r.Waits, Field: r.Field,
 		Digest: r.Digest, Prepared: r.Prepared, Value: r.Value, Level: r.Level, SignerName: r.SignerName,
 		Issuer: r.Issuer, IntendedAt: at(r.IntendedAt), SignedAt: at(r.SignedAt), AssembledAt: at(r.AssembledAt),
 		ReleasedAt: at(r.ReleasedAt), StampedAt: at(r.StampedAt), Attempts: r.Attempts, CreatedAt: at(r.CreatedAt),

@@ -77,6 +77,7 @@ func (a *App) ceremony(r *http.Request) (view templates.Ceremony, changing bool,
 		view.Title = "Signing"
 		view.Task = "Leave this page"
 		view.Steps, view.Columns = progress(c, s)
+		view.Until = s.SignedAt.Add(a.Signing.FinishLife)
 		changing = true
 	case "result":
 		view.Title = "Signed, and checked"

@@ -73,6 +73,10 @@ const (
 	codeOwnCheck        = "own_check"
 	codeEarlierHarmed   = "earlier_harmed"
 	codeFinishLate      = "finish_late"
+
+	codeWaitClock = "wait_clock"
+	codeWaitToken = "wait_token"
+	codeWaitSkew  = "wait_skew"
 )
 
 // Was anything signed, and is the code spent.
@@ -94,6 +98,7 @@ const (
 	adminHelps   = "Your admin can help."
 	adminKnows   = "Your admin has to look at this; they can see it in the log."
 	waitAndTry   = "Nobody has to do anything: try again a little later."
+	itGoesOn     = "Nobody has to do anything: we ask again by ourselves."
 	unlockHelped = "Your admin can have it unlocked at DigiCert."
 )
 
@@ -182,4 +187,8 @@ var catalogue = map[string]Error{
 	codeOwnCheck:        {Kind: KindInternal, Sentence: "The signed file did not pass our own check.", Signed: madeDiscarded, Who: adminKnows},
 	codeEarlierHarmed:   {Kind: KindInternal, Sentence: "The new signature would have harmed an earlier one.", Signed: madeDiscarded, Who: adminKnows},
 	codeFinishLate:      {Kind: KindInternal, Sentence: "The signature could not be finished within a day.", Signed: madeDiscarded, Who: adminKnows},
+
+	codeWaitClock: {Kind: KindRemote, Sentence: "The clock service does not answer.", Who: itGoesOn},
+	codeWaitToken: {Kind: KindRemote, Sentence: "The clock service answers with something that cannot be used.", Who: itGoesOn},
+	codeWaitSkew:  {Kind: KindRemote, Sentence: "The clock service and our own clock tell different times.", Who: "Your admin can set our clock right; then it goes on by itself."},
 }

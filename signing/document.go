@@ -21,6 +21,7 @@ type Document struct {
 	Reason    string // code, when refused or quarantined
 	Revisions int    // number of released revisions; 1 is the original alone
 	Signed    bool   // at least one signature was released here
+	Level     string // the lowest that a signature made here has in the newest released revision; empty before
 	Earlier   int    // signatures the file already carried when it came
 	Key       []byte // the document's key, wrapped by the master key
 	CreatedAt time.Time

@@ -1,7 +1,6 @@
 package signing
 
 import (
-	"bytes"
 	"context"
 	"crypto"
 	"errors"
@@ -53,8 +52,8 @@ func (s *Service) later(ctx context.Context, g Signature, why error) error {
 	}
 	t := s.step(people.System(FinishSignature{}.Kind()))
 	g.Attempts++
+	g.Waits = waitsFor(why)
 	t.signature(&g, g.State, t.now.Add(backoff(g.Attempts)), "")
-	t.Topics = nil
 	if err := s.apply(ctx, t); err != nil && !errors.Is(err, ErrConflict) {
 		return errors.Join(why, err)
 	}
@@ -99,7 +98,7 @@ func (s *Service) assemble(ctx context.Context, g Signature) error {
 	t := s.step(people.System(FinishSignature{}.Kind()))
 	r.CreatedAt = t.now
 	t.Revisions = []Revision{r}
-	g.AssembledAt, g.StampedAt = t.now, at
+	g.AssembledAt, g.StampedAt, g.Waits = t.now, at, ""
 	t.signature(&g, SignatureAssembled, t.now.Add(finishWait), "signature.assemble").Facts["sha256"] = fmt.Sprintf("%x", sum)
 	if err := s.applyAt(ctx, PointAssemble, t); err != nil {
 		s.dropUnless(ctx, g, r)
@@ -181,15 +180,15 @@ func (s *Service) stamp(ctx context.Context, p *pades.Prepared, value []byte) (t
 	s.Reached(PointStamp, false)
 	token, err = s.Remote.Timestamp(ctx, digest, crypto.SHA256, nonce.Bytes())
 	if err != nil {
-		return nil, at, fmt.Errorf("ask the clock service: %w", err)
+		return nil, at, waiting{codeWaitClock, fmt.Errorf("ask the clock service: %w", err)}
 	}
 	s.Reached(PointStamp, true)
 	parsed, err := checkToken(token, digest, nonce)
 	if err != nil {
-		return nil, at, err
+		return nil, at, waiting{codeWaitToken, err}
 	}
 	if off := parsed.Time.Sub(s.Now()).Abs(); off > clockDifference {
-		return nil, at, fmt.Errorf("the clock service and our clock are %s apart", off.Round(time.Second))
+		return nil, at, waiting{codeWaitSkew, fmt.Errorf("the clock service and our clock are %s apart", off.Round(time.Second))}
 	}
 	return token, parsed.Time, nil
 }
@@ -206,123 +205,6 @@ func checkToken(der, digest []byte, nonce *big.Int) (*tsp.Token, error) {
 		return nil, fmt.Errorf("check timestamp: %w", err)
 	}
 	return token, nil
-}
-
-// release verifies the file as it is stored, as anybody else would, and lets it out.
-func (s *Service) release(ctx context.Context, g Signature) error {
-	d, base, err := s.base(ctx, g)
-	if err != nil {
-		return s.orDiscard(ctx, g, err)
-	}
-	revisions, err := s.Store.Revisions(ctx, d.ID)
-	if err != nil {
-		return err
-	}
-	if len(revisions) != g.Base+1 || revisions[g.Base].Signature != g.ID {
-		return s.discard(ctx, g, codeOwnCheck, errors.New("the revision is not there"))
-	}
-	p, err := s.prepared(ctx, d, g)
-	if err != nil {
-		return s.orDiscard(ctx, g, err)
-	}
-	after, err := s.verifyRevisions(ctx, d, revisions)
-	if err != nil {
-		return s.orDiscard(ctx, g, err)
-	}
-	mine, err := s.judge(after, g, p.Prepared)
-	if err != nil {
-		return s.discard(ctx, g, codeOwnCheck, err)
-	}
-	if d.Earlier > 0 || g.Base > 1 {
-		before, err := s.verifyRevisions(ctx, d, base)
-		if err != nil {
-			return s.orDiscard(ctx, g, err)
-		}
-		if err := noneWorse(before, after); err != nil {
-			return s.discard(ctx, g, codeEarlierHarmed, err)
-		}
-	}
-	last := revisions[g.Base]
-	t := s.step(people.System(FinishSignature{}.Kind()))
-	g.Level, g.SignerName, g.Issuer, g.ReleasedAt = mine.Level, mine.SignerName, mine.Issuer, t.now
-	d.Revisions, d.Size, d.Signed = g.Base+1, last.Offset+last.Size, true
-	t.signature(&g, SignatureReleased, time.Time{}, "signature.release").Facts["sha256"] = fmt.Sprintf("%x", last.SHA256)
-	t.document(&d, DocumentReady, time.Time{}, "document.sign")
-	s.tell(ctx, t, g, "signing.released")
-	if err := s.applyAt(ctx, PointRelease, t); err != nil {
-		return err
-	}
-	s.removeBlob(ctx, g.Prepared)
-	return nil
-}
-
-func (s *Service) verifyRevisions(ctx context.Context, d Document, revisions []Revision) (pades.Result, error) {
-	f, err := s.openFile(ctx, d, revisions)
-	if err != nil {
-		return pades.Result{}, err
-	}
-	defer f.Close()
-	return s.verify(ctx, f)
-}
-
-// judge finds the signature we made in the result and says whether it may go out.
-func (s *Service) judge(result pades.Result, g Signature, p *pades.Prepared) (pades.SignatureResult, error) {
-	for _, r := range result.Signatures {
-		if r.Field != g.Field || r.Type != "signature" {
-			continue
-		}
-		switch {
-		case r.Certificate == nil || len(p.Unsigned.Chain) == 0 || !bytes.Equal(r.Certificate.Raw, p.Unsigned.Chain[0]):
-			return r, errors.New("the signature carries another certificate than the credential's")
-		case !r.CoversAll:
-			return r, errors.New("the signature does not cover the whole file")
-		case p.Stamped && r.Level == "B-B":
-			return r, errors.New("the signature has no timestamp")
-		case r.Indication == pades.TotalPassed, s.Roots == nil && onlyTrust(r):
-			return r, nil
-		}
-		return r, fmt.Errorf("%s %s: %s", r.Indication, r.SubIndication, r.Explanation)
-	}
-	return pades.SignatureResult{}, errors.New("the signature is not in the file")
-}
-
-// onlyTrust reports whether nothing is missing but somebody to vouch for the certificate,
-// which nobody can when no roots are configured.
-func onlyTrust(r pades.SignatureResult) bool {
-	if r.Indication != pades.Indeterminate || r.SubIndication != "NO_CERTIFICATE_CHAIN_FOUND" {
-		return false
-	}
-	good := 0
-	for _, c := range r.Checks {
-		switch {
-		case c.State == "bad":
-			return false
-		case c.State == "good" && (c.Name == "integrity" || c.Name == "coverage" || c.Name == "changes" || c.Name == "algorithm"):
-			good++
-		}
-	}
-	return good == 4
-}
-
-// noneWorse holds the signatures that were there before against themselves.
-func noneWorse(before, after pades.Result) error {
-	rank := map[pades.Indication]int{pades.TotalPassed: 0, pades.Indeterminate: 1, pades.TotalFailed: 2}
-	for _, b := range before.Signatures {
-		found := false
-		for _, a := range after.Signatures {
-			if a.Field != b.Field || a.Type != b.Type {
-				continue
-			}
-			found = true
-			if rank[a.Indication] > rank[b.Indication] {
-				return fmt.Errorf("field %q went from %s to %s: %s", b.Field, b.Indication, a.Indication, a.Explanation)
-			}
-		}
-		if !found {
-			return fmt.Errorf("field %q is gone", b.Field)
-		}
-	}
-	return nil
 }
 
 // discard ends a signature that cannot be released: what it appended is taken away, the
@@ -342,8 +224,10 @@ func (s *Service) discard(ctx context.Context, g Signature, code string, why err
 	}
 	g.Reason = code
 	t.signature(&g, SignatureFailed, time.Time{}, "signature.discard").Outcome = audit.Failed
-	s.tell(ctx, t, g, "signing.failed")
-	if code == codeBytes {
+	if code != codeBytes {
+		s.tell(ctx, t, g, "signing.failed")
+	} else {
+		s.tell(ctx, t, g, "signing.quarantined")
 		d, err := s.Store.Document(ctx, g.Owner, g.Document)
 		if err == nil && CanMoveDocument(d.State, DocumentQuarantined) {
 			d.Reason = code

@@ -58,6 +58,9 @@ type Options struct {
 	MaxTogether   int           // most documents in one ceremony: 100
 	NoTimestamp   bool          // release at B-B: only where there is no clock service
 
+	// Alarmed is told, in a few constant words, of what should never happen.
+	Alarmed func(what string)
+
 	// Observe is told of every move of a document, a ceremony or a signature, once it is
 	// stored. An empty from is a new one.
 	Observe func(object, from, to string)
@@ -121,6 +124,9 @@ func NewService(o Options) *Service {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Alarmed == nil {
+		o.Alarmed = func(string) {}
 	}
 	if o.Observe == nil {
 		o.Observe = func(string, string, string) {}
@@ -200,5 +206,6 @@ func (s *Service) refused(ctx context.Context, a people.Actor, e audit.Entry, er
 
 // alarm is for what should never happen and what an admin has to look at.
 func (s *Service) alarm(ctx context.Context, text string, args ...any) {
+	s.Alarmed(text)
 	s.Log.ErrorContext(ctx, text, append(args, "alarm", true)...)
 }

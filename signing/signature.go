@@ -19,10 +19,11 @@ type Signature struct {
 	Base        int    // revision that is signed
 	State       SignatureState
 	Reason      string
+	Waits       string // code of what finishing waits for; empty when it waits for nothing
 	Digest      []byte // what signHash signs: the digest of the signed attributes
 	Prepared    string // blob id of the stored preparation (pades.Prepared), under the document's key
 	Value       []byte // the raw signature, stored the moment it comes
-	Level       string // "B-B", "B-T" once released
+	Level       string // "B-B", "B-T" when it was released; the file's own may have grown since
 	SignerName  string // common name in the certificate
 	Issuer      string // common name of the issuer
 	IntendedAt  time.Time

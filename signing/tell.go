@@ -22,6 +22,11 @@ var letters = map[string]letter{
 		what:    "DigiCert was asked to sign “{{.Document}}” and gave no clear answer. No signature was put in your document, and we do not ask twice by ourselves.",
 		where:   "You can begin again here: {{.Link}}",
 	},
+	"signing.quarantined": {
+		subject: "Kept closed: {{.Document}}",
+		what:    "The signature on “{{.Document}}” was not given out: what is stored is not what you approved. The document is kept closed until your admin has looked.",
+		where:   "The document: {{.Link}}",
+	},
 	"signing.failed": {
 		subject: "Not signed: {{.Document}}",
 		what:    "The signature on “{{.Document}}” could not be finished. The document is as it was before. Your admin can see why in the log.",

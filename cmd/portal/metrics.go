@@ -27,6 +27,7 @@ type meters struct {
 	registry                     *prometheus.Registry
 	inFlight                     prometheus.Gauge
 	requests, calls, runs, moves *prometheus.CounterVec
+	alarms                       *prometheus.CounterVec
 	took, callTook, runTook      *prometheus.HistogramVec
 	failing                      *streaks
 }
@@ -49,10 +50,11 @@ func newMeters() *meters {
 	m.runs = counter("countersign_job_runs_total", "Runs of background jobs.", "kind", "outcome")
 	m.runTook = histogram("countersign_job_run_duration_seconds", "Time a run of a background job took.", workBounds, "kind")
 	m.moves = counter("countersign_moves_total", "Moves of documents, ceremonies and signatures from state to state.", "object", "from", "to")
+	m.alarms = counter("countersign_alarms_total", "What should never happen and somebody has to look at; the log tells more.", "what")
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "countersign_build_info", Help: "Always 1; the labels tell the build.",
 		ConstLabels: prometheus.Labels{"version": revision(), "go": runtime.Version()}})
 	build.Set(1)
-	m.registry.MustRegister(m.inFlight, m.requests, m.took, m.calls, m.callTook, m.runs, m.runTook, m.moves, build,
+	m.registry.MustRegister(m.inFlight, m.requests, m.took, m.calls, m.callTook, m.runs, m.runTook, m.moves, m.alarms, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -98,6 +100,8 @@ func (m *meters) move(object, from, to string) {
 	}
 	m.moves.WithLabelValues(object, from, to).Inc()
 }
+
+func (m *meters) alarm(what string) { m.alarms.WithLabelValues(what).Inc() }
 
 // watch adds what waits in the database, counted when somebody asks.
 func (m *meters) watch(store *db.DB) { m.registry.MustRegister(backlog{store}) }

@@ -102,6 +102,7 @@ func signings() []Entry {
 	slow := ceremony(signing.CeremonyUsed, "progress")
 	slow.Task, slow.Signature.State, slow.Steps, slow.Columns = "Leave this page", signing.SignatureSigned, steps(3), 6
 	slow.Signature.IntendedAt, slow.Signature.SignedAt = ago(5*time.Minute), ago(5*time.Minute)
+	slow.Signature.Waits, slow.Signature.Deadline, slow.Until = "wait_clock", in(4*time.Minute), in(24*time.Hour-5*time.Minute)
 	show("progress-slow", "progress, longer than usual", slow)
 	done := ceremony(signing.CeremonyUsed, "result")
 	result := good()

@@ -85,6 +85,14 @@ func takesLong(v Ceremony) bool {
 	return waits && !s.SignedAt.IsZero() && v.Now.Sub(s.SignedAt) > longAfter
 }
 
+// nextTry is when work that waits is tried again.
+func nextTry(ctx context.Context, p Page, at time.Time) string {
+	if at.IsZero() || !at.After(p.now()) {
+		return T(ctx, "now")
+	}
+	return Near(ctx, p, at)
+}
+
 func checksFailed(steps []LiveStep) bool {
 	for _, s := range steps {
 		if s.Step == "bad" {

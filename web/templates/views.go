@@ -153,6 +153,7 @@ type Ceremony struct {
 	Step        string     // "check", "code", "progress", "result", "failed"
 	Checks      []LiveStep // pre-flight, on "check"
 	Steps       []LiveStep // on "progress"
+	Until       time.Time  // when finishing is given up, on "progress"
 	Columns     int        // of the second line already written, 0–12
 	CodeError   string     // "wrong", "expired", "locked", "empty", "format", or empty
 	PINError    string
