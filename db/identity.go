@@ -62,6 +62,16 @@ func (s identityStore) Person(ctx context.Context, id people.ID) (people.Person,
 	return p, identityMissing(err)
 }
 
+// Admins lists those who are admins and not switched off.
+func (s identityStore) Admins(ctx context.Context) ([]people.Person, error) {
+	where := `disabled = 0 AND instr(roles, '"admin"') > 0`
+	if s.Dialect == Postgres {
+		where = `NOT disabled AND strpos(roles, '"admin"') > 0`
+	}
+	rows, err := persons.list(ctx, s.Read, where+" ORDER BY id LIMIT 100")
+	return convert(rows, personRow.person, err)
+}
+
 // identityMissing turns a missing row into the domain's own error.
 func identityMissing(err error) error {
 	if missing(err) {

@@ -80,6 +80,7 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 		_, err := i.DueValidations(ctx, time.UnixMilli(9000), time.UnixMilli(9001), 20)
 		return err
 	})
+	add("admins", func(ctx context.Context) error { _, err := i.Admins(ctx); return err })
 	add("review counts", func(ctx context.Context) error { _, err := i.QueueCounts(ctx); return err })
 	for name, q := range map[string]identity.QueueQuery{
 		"": {}, " of a standard": {Standard: identity.Basic}, " next": {After: "9000_v9000"}, " of a standard next": {Standard: identity.Basic, After: "9000_v9000"},

@@ -212,6 +212,29 @@ func TestNobodyDecidesAboutThemselves(t *testing.T) {
 	})
 }
 
+func TestTheDatabaseRefusesAnApprovalThatLacksItsSecondAdmin(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		p, a, b := dbtest.Person(t, d, people.Person{}), dbtest.Person(t, d, people.Person{}), dbtest.Person(t, d, people.Person{})
+		put := func(change func(*identity.Validation)) error {
+			v := aValidation(p.ID, "v1")
+			v.State, v.Approvals, v.FirstBy, v.DecidedBy = identity.ValidationApprovalHeld, 2, a.ID, b.ID
+			change(&v)
+			return d.Identity().Apply(t.Context(), identity.Change{Validations: inserted[identity.ValidationState](v)})
+		}
+		for name, change := range map[string]func(*identity.Validation){
+			"the same twice":           func(v *identity.Validation) { v.FirstBy = v.DecidedBy },
+			"the applicant first":      func(v *identity.Validation) { v.FirstBy = p.ID },
+			"one held":                 func(v *identity.Validation) { v.FirstBy = "" },
+			"one sent":                 func(v *identity.Validation) { v.State, v.FirstBy = identity.ValidationApprovalUnknown, "" },
+			"the second missing":       func(v *identity.Validation) { v.DecidedBy = "" },
+			"waits for a second alone": func(v *identity.Validation) { v.State, v.FirstBy = identity.ValidationAwaitingSecond, "" },
+		} {
+			require.Error(t, put(change), name)
+		}
+		require.NoError(t, put(func(*identity.Validation) {}))
+	})
+}
+
 func TestAPersonIsBoundToOneDTMUserAndBack(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		ctx := t.Context()

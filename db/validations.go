@@ -27,6 +27,8 @@ type validationRow struct {
 	Proofed   string `db:"proofed"`
 	Consent   int64  `db:"consent"`
 	DecidedBy string `db:"decided_by"`
+	FirstBy   string `db:"first_by"`
+	Approvals int    `db:"approvals"`
 	HeldUntil int64  `db:"held_until"`
 	CreatedAt int64  `db:"created_at"`
 	Since     int64  `db:"since"`
@@ -38,12 +40,12 @@ type validationRow struct {
 var validations = newTable[validationRow]("validations")
 
 // waitsForAdmin are the states the review desk shows when none is chosen.
-var waitsForAdmin = []identity.ValidationState{identity.ValidationAwaitingApproval, identity.ValidationApprovalUnknown}
+var waitsForAdmin = []identity.ValidationState{identity.ValidationAwaitingApproval, identity.ValidationAwaitingSecond, identity.ValidationApprovalUnknown}
 
 var validationStates = []identity.ValidationState{
 	identity.ValidationStarted, identity.ValidationEmailSent, identity.ValidationActionNeeded,
 	identity.ValidationSubmitted, identity.ValidationInReview, identity.ValidationResubmit,
-	identity.ValidationAwaitingApproval, identity.ValidationApprovalHeld, identity.ValidationApproved,
+	identity.ValidationAwaitingApproval, identity.ValidationAwaitingSecond, identity.ValidationApprovalHeld, identity.ValidationApproved,
 	identity.ValidationApprovalUnknown, identity.ValidationRejected, identity.ValidationCancelled,
 	identity.ValidationExpired, identity.ValidationDisabled, identity.ValidationUnknown,
 }
@@ -53,7 +55,7 @@ func toValidationRow(v identity.Validation) validationRow {
 		ID: string(v.ID), Reference: v.Reference, Person: string(v.Person), Standard: string(v.Standard),
 		State: string(v.State), DTM: v.DTM, DTMStatus: v.DTMStatus, Reason: v.Reason, Note: v.Note, Link: v.Link,
 		Claims: toJSON(v.Claims), Proofed: toJSON(v.Proofed), Consent: ms(v.Consent), DecidedBy: string(v.DecidedBy),
-		HeldUntil: ms(v.HeldUntil), CreatedAt: ms(v.CreatedAt), Since: ms(v.Since), Deadline: ms(v.Deadline),
+		FirstBy: string(v.FirstBy), Approvals: v.Approvals, HeldUntil: ms(v.HeldUntil), CreatedAt: ms(v.CreatedAt), Since: ms(v.Since), Deadline: ms(v.Deadline),
 		LookAt: ms(v.LookAt), Version: v.Version,
 	}
 }
@@ -68,7 +70,7 @@ func (r validationRow) validation() (identity.Validation, error) {
 		ID: identity.ValidationID(r.ID), Reference: r.Reference, Person: people.ID(r.Person),
 		Standard: identity.Standard(r.Standard), State: identity.ValidationState(r.State), DTM: r.DTM,
 		DTMStatus: r.DTMStatus, Reason: r.Reason, Note: r.Note, Link: r.Link, Claims: claims, Proofed: proofed,
-		Consent: at(r.Consent), DecidedBy: people.ID(r.DecidedBy), HeldUntil: at(r.HeldUntil),
+		Consent: at(r.Consent), DecidedBy: people.ID(r.DecidedBy), FirstBy: people.ID(r.FirstBy), Approvals: r.Approvals, HeldUntil: at(r.HeldUntil),
 		CreatedAt: at(r.CreatedAt), Since: at(r.Since), Deadline: at(r.Deadline), LookAt: at(r.LookAt), Version: r.Version,
 	}, err
 }

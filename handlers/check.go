@@ -156,6 +156,7 @@ var stages = map[identity.ValidationState]stage{
 	identity.ValidationInReview:         {1, "DigiCert is looking at your papers", "There is nothing for you to do.", false, "DigiCert", "An admin decides"},
 	identity.ValidationResubmit:         {1, "Send your papers again", "Something could not be read or did not match.", true, "You", "DigiCert looks again"},
 	identity.ValidationAwaitingApproval: {2, "An admin decides", "Everything is there. There is nothing for you to do.", false, "", "Your credential is made"},
+	identity.ValidationAwaitingSecond:   {2, "A second admin decides", "One admin has approved. There is nothing for you to do.", false, "", "Your credential is made"},
 	identity.ValidationApprovalHeld:     {2, "Approved, can still be undone", "DigiCert is told in a moment.", false, "", "Your credential is made"},
 	identity.ValidationApprovalUnknown:  {2, "Waiting for DigiCert’s word", "The approval was sent; DigiCert has not confirmed it. We keep looking.", false, "DigiCert", "Your credential is made"},
 	identity.ValidationApproved:         {3, "Your identity is proved", "Your credential comes next.", false, "", "You can sign"},

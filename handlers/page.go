@@ -45,7 +45,7 @@ func (a *App) pageFor(r *http.Request, title, here string) templates.Page {
 	}
 	if p.Person != nil && p.Person.Has(people.Admin) {
 		if counts, err := a.Identity.QueueCounts(r.Context(), actorOf(r)); err == nil {
-			p.Waiting = counts[identity.ValidationAwaitingApproval]
+			p.Waiting = counts[identity.ValidationAwaitingApproval] + counts[identity.ValidationAwaitingSecond]
 		}
 	}
 	return p
@@ -70,6 +70,8 @@ type flash struct{ text, undo, undoText string }
 
 var flashes = map[string]flash{
 	"approved":        {"Approved. DigiCert is told when the time to undo is over.", "/undo", "Undo"},
+	"approved-first":  {"Approved by you. A second admin has to approve it too.", "/undo", "Withdraw"},
+	"approved-sent":   {"Approved. DigiCert knows.", "", ""},
 	"undone":          {"The approval is taken back. Nothing was sent to DigiCert.", "", ""},
 	"refused":         {"Refused. The person was told why.", "", ""},
 	"corrected":       {"Sent back. The person was told what to correct.", "", ""},

@@ -3,6 +3,7 @@ package handlers
 import (
 	"context"
 	"errors"
+	"math"
 	"net/http"
 
 	"github.com/a-h/templ"
@@ -15,7 +16,7 @@ import (
 
 // queueFilters are the pills of the review desk; the first is the default.
 var queueFilters = map[string][]identity.ValidationState{
-	"waiting": {identity.ValidationAwaitingApproval, identity.ValidationApprovalUnknown},
+	"waiting": {identity.ValidationAwaitingApproval, identity.ValidationAwaitingSecond, identity.ValidationApprovalUnknown},
 	"held":    {identity.ValidationApprovalHeld},
 	"running": {identity.ValidationStarted, identity.ValidationEmailSent, identity.ValidationActionNeeded, identity.ValidationSubmitted, identity.ValidationInReview, identity.ValidationResubmit, identity.ValidationUnknown},
 	"decided": {identity.ValidationApproved, identity.ValidationRejected, identity.ValidationCancelled, identity.ValidationExpired, identity.ValidationDisabled},
@@ -147,11 +148,23 @@ func (a *App) reviewCase(r *http.Request) (templates.ReviewCase, error) {
 	switch {
 	case view.Row.Own:
 		view.WhyNot = "This is your own identity check. Another admin has to decide."
-	case v.State == identity.ValidationAwaitingApproval:
+	case v.State == identity.ValidationAwaitingApproval, v.State == identity.ValidationAwaitingSecond && v.FirstBy != actor.Person:
 		view.Decide = true
-		if seats, err := a.Identity.Seats(ctx, actor, v.Standard); err == nil && seats.Total > 0 {
+		if seats, err := a.Identity.Seats(ctx, actor, v.Standard); err == nil && seats.Total >= 0 {
 			view.Seats = templates.T(a.textContext(r), "{{.Free}} of {{.Total}} seats of this standard are free.", "Free", seats.Available, "Total", seats.Total)
+			view.NoSeat = seats.Available <= 0
 		}
+	}
+	if v.FirstBy != "" {
+		names, err := a.People.Names(ctx, []people.ID{v.FirstBy})
+		if err != nil {
+			return view, err
+		}
+		view.First, view.FirstOwn = names[v.FirstBy], v.FirstBy == actor.Person
+	}
+	view.Hold, view.Approvals = a.Identity.ApprovalHold(), a.Identity.Approvals()
+	if v.State == identity.ValidationApprovalHeld {
+		view.ToldIn = max(0, int(math.Ceil(v.HeldUntil.Sub(a.Now()).Seconds())))
 	}
 	if v.State == identity.ValidationApproved {
 		if err := a.issuing(r, &view); err != nil {
@@ -212,8 +225,13 @@ func (a *App) namesIn(ctx context.Context, entries []audit.Entry) (map[people.ID
 
 func (a *App) approve(w http.ResponseWriter, r *http.Request) error {
 	id := identity.ValidationID(r.PathValue("id"))
-	_, err := a.Identity.Approve(r.Context(), actorOf(r), id)
-	return a.decided(w, r, err, "", "approved")
+	v, err := a.Identity.Approve(r.Context(), actorOf(r), id)
+	return a.decided(w, r, err, "", approvedFlash[v.State])
+}
+
+// approvedFlash is what an approval led to.
+var approvedFlash = map[identity.ValidationState]string{
+	identity.ValidationAwaitingSecond: "approved-first", identity.ValidationApprovalHeld: "approved", identity.ValidationApproved: "approved-sent",
 }
 
 func (a *App) undoApproval(w http.ResponseWriter, r *http.Request) error {

@@ -79,6 +79,9 @@ const (
 	codeByAdmin       = "suspended_by_admin"
 	codeBinding       = "binding"
 	codeNoSeat        = "no_seat"
+	codeSeatsTaken    = "seats_taken"    // before DTM is asked: it counts none free
+	codeFirst         = "approved_first" // the first approver cannot be the second
+	codeTwo           = "needs_two"      // the rule came after the approval
 	codeRefused       = "dtm_refused"
 	codeAway          = "dtm_away"
 	codeUnknown       = "dtm_unknown"
@@ -122,6 +125,9 @@ var catalogue = map[string]Error{
 	codeByAdmin:       {Kind: KindForbidden, Sentence: "An admin suspended this credential, so an admin has to resume it."},
 	codeBinding:       {Kind: KindForbidden, Sentence: "DigiCert says that this credential belongs to somebody else. It cannot be used.", Who: askAdmin},
 	codeNoSeat:        {Kind: KindRemote, Sentence: "DigiCert has no free seat for this. Nothing was changed.", Who: "Whoever manages the DigiCert account can add seats."},
+	codeSeatsTaken:    {Kind: KindConflict, Sentence: "No seat of this standard is free at DigiCert, so nothing was approved.", Who: "Whoever manages the DigiCert account can add seats."},
+	codeFirst:         {Kind: KindForbidden, Sentence: "You have approved this already. A second admin has to approve it too."},
+	codeTwo:           {Kind: KindConflict, Sentence: "Two admins have to approve now, so this approval was not sent. It has to be given again."},
 	codeRefused:       {Kind: KindRemote, Sentence: "DigiCert refused this. Nothing was changed.", Who: askAdmin},
 	codeAway:          {Kind: KindRemote, Sentence: "DigiCert does not answer. Nothing was changed.", Who: tryLater},
 	codeUnknown:       {Kind: KindRemote, Sentence: "DigiCert was asked but has not confirmed. We keep looking and show here what we find.", Who: "Nothing needs to be done. Do not ask a second time."},

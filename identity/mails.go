@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"context"
 	"strconv"
 	"strings"
 	"time"
@@ -42,6 +43,25 @@ func (s *Service) send(l letter, about, subject, path string, paragraphs ...stri
 		text += s.o.PortalURL + path + "\n"
 	}
 	return []mail.Message{{To: l.to.Email, Language: l.language, Subject: subject, Text: strings.TrimRight(text, "\n") + "\n", About: about}}
+}
+
+// validationLetters are those to the person, or to the admins when one of them has to act.
+func (s *Service) validationLetters(ctx context.Context, v Validation, p people.Person) ([]mail.Message, error) {
+	if v.State != ValidationAwaitingSecond {
+		return s.validationLetter(v, p), nil
+	}
+	admins, err := s.store.Admins(ctx)
+	var all []mail.Message
+	for _, admin := range admins {
+		if admin.ID == v.FirstBy || admin.ID == v.Person {
+			continue
+		}
+		l := s.letter(admin)
+		all = append(all, s.send(l, "validation.second:"+string(v.ID)+":"+strconv.FormatInt(v.Since.UnixMilli(), 10)+":"+string(admin.ID),
+			l.say("A second approval is needed", nil), "/review/"+string(v.ID),
+			l.say("the identity check {{.Reference}} has one approval and needs a second one. Any admin but the first can give it, except about themselves.", values{"Reference": v.Reference}))...)
+	}
+	return all, err
 }
 
 func (s *Service) validationLetter(v Validation, p people.Person) []mail.Message {

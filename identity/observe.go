@@ -61,8 +61,8 @@ func (s *Service) observed(v Validation, d dtmclient.Validation, now time.Time) 
 	}
 	if state == ValidationAwaitingApproval {
 		switch {
-		case v.State == ValidationApprovalHeld:
-			return to // ours: DTM does not know of the hold
+		case v.State == ValidationApprovalHeld, v.State == ValidationAwaitingSecond:
+			return to // ours: DTM does not know of them
 		case v.State == ValidationApprovalUnknown && now.Before(v.Since.Add(inFlight)):
 			return to // the approval may still be on its way
 		}
@@ -74,13 +74,13 @@ func (s *Service) observed(v Validation, d dtmclient.Validation, now time.Time) 
 	to.HeldUntil = time.Time{}
 	switch state {
 	case ValidationRejected, ValidationResubmit:
-		if ReasonText(v.Reason) == "" || v.State != ValidationAwaitingApproval { // not what one of our admins asked for
+		if ReasonText(v.Reason) == "" || v.State != ValidationAwaitingApproval && v.State != ValidationAwaitingSecond { // not what one of our admins asked for
 			to.Reason, to.Note, to.DecidedBy = clip(d.Reason, 200), "", ""
 		}
 	case ValidationApproved:
 		to.Reason, to.Note = "", ""
 		if v.State != ValidationApprovalUnknown {
-			to.DecidedBy = "" // decided at DTM itself
+			to.DecidedBy, to.FirstBy = "", "" // decided at DTM itself
 		}
 	default:
 		to.Reason, to.Note = "", ""
@@ -106,11 +106,17 @@ func (s *Service) enter(v Validation, state ValidationState, now time.Time) Vali
 		ValidationInReview:         s.o.Deadlines.Provider,
 		ValidationUnknown:          s.o.Deadlines.Provider,
 		ValidationAwaitingApproval: s.o.Deadlines.Admin,
+		ValidationAwaitingSecond:   s.o.Deadlines.Admin,
 		ValidationApprovalUnknown:  s.o.Deadlines.Settle,
 		ValidationApprovalHeld:     s.o.ApprovalHold + s.o.Deadlines.Start,
 	}[state])
 	if state != ValidationActionNeeded && state != ValidationResubmit {
 		v.Link = ""
+	}
+	switch state {
+	case ValidationAwaitingSecond, ValidationApprovalHeld, ValidationApprovalUnknown, ValidationApproved:
+	default:
+		v.FirstBy = "" // only an approval has a first half
 	}
 	v.LookAt = s.nextLook(v, now)
 	return v
@@ -171,7 +177,9 @@ func (s *Service) record(ctx context.Context, from ValidationState, to Validatio
 		Jobs: jobs, Topics: validationTopics(to)}
 	if from != to.State && from != "" {
 		if p, err := s.store.Person(ctx, to.Person); err == nil {
-			c.Mail = s.validationLetter(to, p)
+			if c.Mail, err = s.validationLetters(ctx, to, p); err != nil {
+				return to, err
+			}
 		} else if !errors.Is(err, ErrNotFound) {
 			return to, err
 		}

@@ -124,11 +124,15 @@ func (s *Service) profiles(ctx context.Context, standard Standard) ([]dtmclient.
 	return out, nil
 }
 
-// Seats counts the seats of a standard at DTM.
+// Seats counts the seats of a standard at DTM; a Total of -1 when DTM has no count of them.
 func (s *Service) Seats(ctx context.Context, a people.Actor, standard Standard) (dtmclient.Seats, error) {
 	if err := s.allow(ctx, a, people.ReadAnyCheck, audit.Entry{Action: "seat.list", Object: "validation"}); err != nil {
 		return dtmclient.Seats{}, err
 	}
+	return s.seats(ctx, standard)
+}
+
+func (s *Service) seats(ctx context.Context, standard Standard) (dtmclient.Seats, error) {
 	all, err := s.dtm.Seats(ctx)
 	if err != nil {
 		return dtmclient.Seats{}, ofRead(err)
@@ -138,7 +142,7 @@ func (s *Service) Seats(ctx context.Context, a people.Actor, standard Standard) 
 			return seats, nil
 		}
 	}
-	return dtmclient.Seats{Standard: standard.DTM()}, nil
+	return dtmclient.Seats{Standard: standard.DTM(), Total: -1}, nil
 }
 
 // RemoteQuery narrows DTM's own log.

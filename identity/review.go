@@ -28,7 +28,8 @@ func (s *Service) forReview(ctx context.Context, a people.Actor, id ValidationID
 }
 
 // Approve holds the approval for Options.ApprovalHold, within which it can be undone; then
-// DTM is told once. Without a hold DTM is told at once.
+// DTM is told once. Without a hold DTM is told at once. Where two admins have to approve,
+// the first approval waits for the second, which is never the same person's.
 func (s *Service) Approve(ctx context.Context, a people.Actor, id ValidationID) (Validation, error) {
 	v, err := s.forReview(ctx, a, id, "validation.approve")
 	if err != nil {
@@ -37,11 +38,24 @@ func (s *Service) Approve(ctx context.Context, a people.Actor, id ValidationID) 
 	if !MayMove(CommandHold, v.State, ValidationApprovalHeld) {
 		return v, fail(codeWrongState, nil)
 	}
+	if v.FirstBy == a.Person {
+		return v, s.refuse(ctx, a, codeFirst, ofValidation(v, "validation.approve"))
+	}
+	if err := s.seatFree(ctx, v.Standard); err != nil {
+		return v, err
+	}
 	now := s.now()
 	to := v
+	to.Reason, to.Note = "", ""
+	if v.State == ValidationAwaitingApproval && s.o.Approvals > 1 {
+		to = s.enter(to, ValidationAwaitingSecond, now)
+		to.FirstBy, to.DecidedBy, to.Approvals = a.Person, "", s.o.Approvals
+		v, err = s.record(ctx, v.State, to, done(ofValidation(v, "validation.approve-first"), a))
+		return v, ofStore(err)
+	}
 	to.HeldUntil = now.Add(s.o.ApprovalHold)
 	to = s.enter(to, ValidationApprovalHeld, now)
-	to.DecidedBy, to.Reason, to.Note = a.Person, "", ""
+	to.DecidedBy, to.Approvals = a.Person, s.o.Approvals
 	v, err = s.record(ctx, v.State, to, done(ofValidation(v, "validation.approve"), a), DueJob{Job: FinishApproval{v.ID}, At: to.HeldUntil})
 	if err != nil {
 		return v, ofStore(err)
@@ -54,7 +68,18 @@ func (s *Service) Approve(ctx context.Context, a people.Actor, id ValidationID) 
 	return s.sendApproval(ctx, v)
 }
 
-// UndoApproval takes back an approval that is still held. Any admin may.
+// seatFree refuses an approval that DTM would refuse for want of a seat. When DTM does not
+// tell, the approval goes its way: DTM has the last word then as well.
+func (s *Service) seatFree(ctx context.Context, standard Standard) error {
+	seats, err := s.seats(ctx, standard)
+	if err == nil && seats.Total >= 0 && seats.Available <= 0 {
+		return fail(codeSeatsTaken, nil)
+	}
+	return nil
+}
+
+// UndoApproval takes back an approval that was not sent yet, both halves of it where there
+// are two. Any admin may.
 func (s *Service) UndoApproval(ctx context.Context, a people.Actor, id ValidationID) error {
 	v, err := s.forReview(ctx, a, id, "validation.undo")
 	if err != nil {
@@ -99,6 +124,18 @@ func (s *Service) sendApproval(ctx context.Context, v Validation) (Validation, e
 	}
 	if err != nil || !approver.Has(people.Admin) {
 		return s.approvalBack(ctx, v, codeApprover, facts)
+	}
+	if v.FirstBy != "" {
+		facts["first_by"] = string(v.FirstBy)
+		first, err := s.store.Person(ctx, v.FirstBy)
+		if err != nil && !errors.Is(err, ErrNotFound) {
+			return v, ofStore(err)
+		}
+		if err != nil || !first.Has(people.Admin) {
+			return s.approvalBack(ctx, v, codeApprover, facts)
+		}
+	} else if s.o.Approvals > 1 {
+		return s.approvalBack(ctx, v, codeTwo, facts)
 	}
 	to := s.enter(v, ValidationApprovalUnknown, s.now())
 	to.Reason = codeSent
@@ -147,8 +184,8 @@ func (s *Service) approvalBack(ctx context.Context, v Validation, reason string,
 	if err != nil {
 		return to, ofStore(err)
 	}
-	if reason == codeApprover {
-		return to, fail(codeApprover, nil)
+	if reason == codeApprover || reason == codeTwo {
+		return to, fail(reason, nil)
 	}
 	return to, nil
 }
@@ -172,6 +209,9 @@ func (s *Service) decide(ctx context.Context, a people.Actor, id ValidationID, d
 	}
 	if !MayMove(do, v.State, state) {
 		return fail(codeWrongState, nil)
+	}
+	if v.FirstBy == a.Person { // withdraw first: nobody is both for and against
+		return s.refuse(ctx, a, codeFirst, ofValidation(v, action))
 	}
 	if do == CommandCorrect && v.Standard == Basic {
 		return fail(codeNoPapers, nil)

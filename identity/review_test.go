@@ -138,9 +138,9 @@ func TestAnAmbiguousApprovalIsSettledByLookingAndNeverSentAgain(t *testing.T) {
 func TestARefusedApprovalGoesBackToTheDeskWithItsReason(t *testing.T) {
 	r := newRig(t)
 	v := r.waiting(r.ada)
-	r.sim.SetSeats("ADVANCED_PLUS", 0)
 	_, err := r.s.Approve(t.Context(), r.mia, v.ID)
 	require.NoError(t, err)
+	r.sim.SetSeats("ADVANCED_PLUS", 0) // the last one went to somebody else meanwhile
 	r.later(16 * time.Second)
 	v = r.check(v.ID)
 	require.Equal(t, identity.ValidationAwaitingApproval, v.State)

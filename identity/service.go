@@ -36,6 +36,7 @@ type Options struct {
 	Log    *slog.Logger
 
 	ApprovalHold       time.Duration // how long an approval can be undone; zero: not at all
+	Approvals          int           // how many admins have to approve: 1, or 2; 1 when zero
 	AccountID          string
 	OrganizationID     string
 	ValidationProfiles map[Standard]string // validation profile at DTM by standard; empty: DTM's own
@@ -86,6 +87,7 @@ func NewService(o Options) *Service {
 		o.PollInterval = 2 * time.Second
 	}
 	o.PortalURL = strings.TrimRight(o.PortalURL, "/")
+	o.Approvals = max(o.Approvals, 1)
 	usually(&o.Deadlines.Start, 10*time.Minute)
 	usually(&o.Deadlines.Person, 14*day)
 	usually(&o.Deadlines.Provider, 30*day)
@@ -106,6 +108,12 @@ func usually(d *time.Duration, v time.Duration) {
 
 // CanSuspend reports whether suspending and resuming can be offered.
 func (s *Service) CanSuspend() bool { return s.o.CanSuspend }
+
+// ApprovalHold is how long an approval can be undone; zero: not at all.
+func (s *Service) ApprovalHold() time.Duration { return s.o.ApprovalHold }
+
+// Approvals is how many admins have to approve an identity check.
+func (s *Service) Approvals() int { return s.o.Approvals }
 
 // ReconcileValidation is the job that finishes a start, or looks at a check, soon.
 type ReconcileValidation struct {

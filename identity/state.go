@@ -15,6 +15,7 @@ const (
 	ValidationInReview         ValidationState = "in_review"
 	ValidationResubmit         ValidationState = "resubmit"
 	ValidationAwaitingApproval ValidationState = "awaiting_approval"
+	ValidationAwaitingSecond   ValidationState = "awaiting_second" // one admin has approved, and two have to
 	ValidationApprovalHeld     ValidationState = "approval_held"
 	ValidationApproved         ValidationState = "approved"
 	ValidationApprovalUnknown  ValidationState = "approval_unknown"
@@ -46,6 +47,7 @@ type Command string
 // The commands on identity checks and credentials.
 const (
 	CommandCancel  Command = "cancel"
+	CommandFirst   Command = "first"   // approve, where a second admin has to as well
 	CommandHold    Command = "hold"    // approve, still undoable
 	CommandUndo    Command = "undo"    // of a held approval
 	CommandSend    Command = "send"    // the approval to DTM
@@ -71,16 +73,30 @@ var validationEdges = map[Command]map[ValidationState][]ValidationState{
 		ValidationInReview:         {ValidationCancelled},
 		ValidationResubmit:         {ValidationCancelled},
 		ValidationAwaitingApproval: {ValidationCancelled},
+		ValidationAwaitingSecond:   {ValidationCancelled},
 		ValidationApprovalHeld:     {ValidationCancelled},
 	},
-	CommandHold: {ValidationAwaitingApproval: {ValidationApprovalHeld}},
-	CommandUndo: {ValidationApprovalHeld: {ValidationAwaitingApproval}},
+	CommandFirst: {ValidationAwaitingApproval: {ValidationAwaitingSecond}},
+	CommandHold: {
+		ValidationAwaitingApproval: {ValidationApprovalHeld},
+		ValidationAwaitingSecond:   {ValidationApprovalHeld},
+	},
+	CommandUndo: {
+		ValidationApprovalHeld:   {ValidationAwaitingApproval}, // both approvals, where there were two
+		ValidationAwaitingSecond: {ValidationAwaitingApproval},
+	},
 	CommandSend: {ValidationApprovalHeld: {ValidationApprovalUnknown, ValidationAwaitingApproval}}, // back, when the approver may no more
 	CommandSettle: {
 		ValidationApprovalUnknown: {ValidationApproved, ValidationAwaitingApproval},
 	},
-	CommandRefuse:  {ValidationAwaitingApproval: {ValidationRejected}},
-	CommandCorrect: {ValidationAwaitingApproval: {ValidationResubmit}},
+	CommandRefuse: {
+		ValidationAwaitingApproval: {ValidationRejected},
+		ValidationAwaitingSecond:   {ValidationRejected},
+	},
+	CommandCorrect: {
+		ValidationAwaitingApproval: {ValidationResubmit},
+		ValidationAwaitingSecond:   {ValidationResubmit},
+	},
 	CommandExpire: {
 		ValidationStarted:          {ValidationExpired},
 		ValidationEmailSent:        {ValidationExpired},
@@ -89,6 +105,7 @@ var validationEdges = map[Command]map[ValidationState][]ValidationState{
 		ValidationInReview:         {ValidationExpired},
 		ValidationResubmit:         {ValidationExpired},
 		ValidationAwaitingApproval: {ValidationExpired},
+		ValidationAwaitingSecond:   {ValidationExpired},
 		ValidationUnknown:          {ValidationExpired},
 	},
 }
@@ -115,7 +132,7 @@ var credentialEdges = map[Command]map[CredentialState][]CredentialState{
 // ValidationStates lists all states of an identity check.
 func ValidationStates() []ValidationState {
 	return []ValidationState{ValidationStarted, ValidationEmailSent, ValidationActionNeeded, ValidationSubmitted,
-		ValidationInReview, ValidationResubmit, ValidationAwaitingApproval, ValidationApprovalHeld, ValidationApproved,
+		ValidationInReview, ValidationResubmit, ValidationAwaitingApproval, ValidationAwaitingSecond, ValidationApprovalHeld, ValidationApproved,
 		ValidationApprovalUnknown, ValidationRejected, ValidationCancelled, ValidationExpired, ValidationDisabled, ValidationUnknown}
 }
 
@@ -127,7 +144,7 @@ func CredentialStates() []CredentialState {
 
 // Commands lists all commands.
 func Commands() []Command {
-	return []Command{CommandCancel, CommandHold, CommandUndo, CommandSend, CommandSettle, CommandRefuse, CommandCorrect,
+	return []Command{CommandCancel, CommandFirst, CommandHold, CommandUndo, CommandSend, CommandSettle, CommandRefuse, CommandCorrect,
 		CommandExpire, CommandIssue, CommandSuspend, CommandResume, CommandRevoke}
 }
 

@@ -18,15 +18,21 @@ cancel submitted cancelled
 cancel in_review cancelled
 cancel resubmit cancelled
 cancel awaiting_approval cancelled
+cancel awaiting_second cancelled
 cancel approval_held cancelled
+first awaiting_approval awaiting_second
 hold awaiting_approval approval_held
+hold awaiting_second approval_held
 undo approval_held awaiting_approval
+undo awaiting_second awaiting_approval
 send approval_held approval_unknown
 send approval_held awaiting_approval
 settle approval_unknown approved
 settle approval_unknown awaiting_approval
 refuse awaiting_approval rejected
+refuse awaiting_second rejected
 correct awaiting_approval resubmit
+correct awaiting_second resubmit
 expire started expired
 expire email_sent expired
 expire action_needed expired
@@ -34,6 +40,7 @@ expire submitted expired
 expire in_review expired
 expire resubmit expired
 expire awaiting_approval expired
+expire awaiting_second expired
 expire unknown expired
 `
 

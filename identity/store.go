@@ -56,6 +56,8 @@ type Store interface {
 	Apply(ctx context.Context, c Change) error
 	// Person by id; ErrNotFound.
 	Person(ctx context.Context, id people.ID) (people.Person, error)
+	// Admins lists those who are admins and not switched off, at most 100.
+	Admins(ctx context.Context) ([]people.Person, error)
 	// Validation by id; ErrNotFound.
 	Validation(ctx context.Context, id ValidationID) (Validation, error)
 	// ValidationsOf lists a person's identity checks, newest first, at most 100.

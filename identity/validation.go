@@ -41,6 +41,8 @@ type Validation struct {
 	Proofed   Attributes // from DTM, as they came
 	Consent   time.Time  // when the person agreed
 	DecidedBy people.ID  // admin who approved, refused or asked for correction
+	FirstBy   people.ID  // admin who approved first, where two have to; DecidedBy is the second
+	Approvals int        // how many admins had to approve when the first one did
 	HeldUntil time.Time  // approval can be undone until then; while started: DTM is not asked again before then
 	CreatedAt time.Time
 	Since     time.Time // of the state

@@ -63,6 +63,7 @@ type config struct {
 	LookEvery       time.Duration `env:"LOOK_EVERY" envDefault:"2s" help:"How often open identity checks, credentials and unfinished work are looked at."`
 
 	ApprovalHold  time.Duration `group:"Identity checks" env:"APPROVAL_HOLD" envDefault:"5m" help:"How long an approval can be undone before DTM is told, which takes a seat for good."`
+	Approvals     int           `env:"APPROVALS" envDefault:"1" unit:"admins" help:"How many admins have to approve an identity check: 1, or 2, who are never the same person. 2 needs at least two admins, or three where admins are checked themselves."`
 	UsualBasic    string        `env:"USUAL_BASIC" envDefault:"a few minutes" help:"How long the basic check usually takes, as pages say it."`
 	UsualAdvanced string        `env:"USUAL_ADVANCED" envDefault:"a few hours" help:"How long the advanced check usually takes, as pages say it."`
 

@@ -11,7 +11,7 @@ var checkTitles = map[identity.ValidationState]string{
 	identity.ValidationStarted: "We are telling DigiCert", identity.ValidationEmailSent: "Confirm your e-mail",
 	identity.ValidationActionNeeded: "Show DigiCert your papers", identity.ValidationSubmitted: "DigiCert has your papers",
 	identity.ValidationInReview: "DigiCert is looking at your papers", identity.ValidationResubmit: "Send your papers again",
-	identity.ValidationAwaitingApproval: "An admin decides", identity.ValidationApprovalHeld: "Approved, can still be undone",
+	identity.ValidationAwaitingApproval: "An admin decides", identity.ValidationAwaitingSecond: "A second admin decides", identity.ValidationApprovalHeld: "Approved, can still be undone",
 	identity.ValidationApproved: "Your identity is proved", identity.ValidationApprovalUnknown: "Waiting for DigiCert’s word",
 	identity.ValidationRejected: "Your identity check was refused", identity.ValidationCancelled: "This identity check is cancelled",
 	identity.ValidationExpired: "This identity check has run out", identity.ValidationDisabled: "Your identity check is switched off",
@@ -20,7 +20,7 @@ var checkTitles = map[identity.ValidationState]string{
 
 var checkAt = map[identity.ValidationState]int{
 	identity.ValidationActionNeeded: 1, identity.ValidationSubmitted: 1, identity.ValidationInReview: 1, identity.ValidationResubmit: 1,
-	identity.ValidationUnknown: 1, identity.ValidationAwaitingApproval: 2, identity.ValidationApprovalHeld: 2,
+	identity.ValidationUnknown: 1, identity.ValidationAwaitingApproval: 2, identity.ValidationAwaitingSecond: 2, identity.ValidationApprovalHeld: 2,
 	identity.ValidationApprovalUnknown: 2, identity.ValidationApproved: 3,
 }
 

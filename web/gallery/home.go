@@ -31,7 +31,7 @@ func homes() []Entry {
 
 	show("new", "new here", home(&ada, "new"))
 	for _, s := range []identity.ValidationState{identity.ValidationStarted, identity.ValidationSubmitted, identity.ValidationInReview,
-		identity.ValidationAwaitingApproval, identity.ValidationApprovalHeld, identity.ValidationApprovalUnknown, identity.ValidationUnknown} {
+		identity.ValidationAwaitingApproval, identity.ValidationAwaitingSecond, identity.ValidationApprovalHeld, identity.ValidationApprovalUnknown, identity.ValidationUnknown} {
 		v, check := home(&ada, "waiting"), validation(s)
 		v.Validation = &check
 		show("waiting-"+string(s), "waiting, "+string(s), v)

@@ -73,9 +73,11 @@ func reviews() []Entry {
 		case identity.ValidationStarted, identity.ValidationEmailSent, identity.ValidationActionNeeded:
 			v.Compare, v.Row.Differences = nil, 0
 		case identity.ValidationAwaitingApproval:
-			v.Decide, v.Seats = true, "3 of 10 seats of this standard are free."
+			v.Decide, v.Seats, v.Hold = true, "3 of 10 seats of this standard are free.", 5*time.Minute
+		case identity.ValidationAwaitingSecond:
+			v.Decide, v.Seats, v.Hold, v.Approvals, v.First = true, "3 of 10 seats of this standard are free.", 5*time.Minute, 2, una.Name
 		case identity.ValidationApprovalHeld:
-			v.Row.Validation.HeldUntil = in(8 * time.Minute)
+			v.Row.Validation.HeldUntil, v.ToldIn = in(8*time.Minute), 480
 			v.Flash, v.Undo, v.UndoText = "Approved. DigiCert is told when the time to undo is over.", "/review/v-1/undo", "Undo"
 		case identity.ValidationApproved:
 			v.Profiles = []templates.ProfileChoice{{ID: "p1", Name: "Advanced+ personal"}, {ID: "p2", Name: "Advanced+ on behalf of Example BV"}}
@@ -88,10 +90,19 @@ func reviews() []Entry {
 	wrong.Decide, wrong.Form, wrong.Error, wrong.Note = true, "refuse", "Choose a reason from the list.", "Ask the service desk first."
 	own := reviewCase(identity.ValidationAwaitingApproval)
 	own.Row.Own, own.WhyNot = true, "This is your own identity check. Another admin has to decide."
+	first := reviewCase(identity.ValidationAwaitingSecond)
+	first.First, first.FirstOwn, first.Approvals = ben.Name, true, 2
+	full := reviewCase(identity.ValidationAwaitingApproval)
+	full.Decide, full.NoSeat, full.Seats = true, true, "0 of 10 seats of this standard are free."
+	atOnce := reviewCase(identity.ValidationAwaitingApproval)
+	atOnce.Decide = true
 	issued := reviewCase(identity.ValidationApproved)
 	issued.Credentials = []identity.Credential{credential(identity.CredentialPending)}
 	return append(out,
 		entry("case-error", "Review case: refusal without a reason", templates.ReviewCasePage, wrong),
 		entry("case-own", "Review case: one’s own", templates.ReviewCasePage, own),
+		entry("case-first", "Review case: approved by oneself, waits for a second admin", templates.ReviewCasePage, first),
+		entry("case-no-seat", "Review case: no seat is free", templates.ReviewCasePage, full),
+		entry("case-at-once", "Review case: approving cannot be undone, seats not told", templates.ReviewCasePage, atOnce),
 		entry("case-issued", "Review case: credential being made", templates.ReviewCasePage, issued))
 }

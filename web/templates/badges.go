@@ -30,6 +30,8 @@ func ValidationBadge(ctx context.Context, v identity.Validation, admin bool) Bad
 		return Badge{"r-you", "hold", T(ctx, "Send again")}
 	case identity.ValidationAwaitingApproval:
 		return turn(admin, T(ctx, "Waiting for approval"))
+	case identity.ValidationAwaitingSecond:
+		return turn(admin, T(ctx, "Waiting for a second approval"))
 	case identity.ValidationApprovalHeld:
 		return Badge{"r-hold", "hold", T(ctx, "Approved, can be undone")}
 	case identity.ValidationApproved:

@@ -84,6 +84,8 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 		return T(ctx, "cancelled the identity check"), T(ctx, "cancel the identity check")
 	case "validation.approve":
 		return T(ctx, "approved the identity check"), T(ctx, "approve the identity check")
+	case "validation.approve-first":
+		return T(ctx, "gave the identity check its first approval"), T(ctx, "approve the identity check")
 	case "validation.hold":
 		return T(ctx, "approved the identity check, for now"), T(ctx, "approve the identity check")
 	case "validation.confirm":

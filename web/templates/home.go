@@ -56,6 +56,8 @@ func waitingSentence(ctx context.Context, v Home) string {
 		return T(ctx, "DigiCert is looking at your papers.")
 	case identity.ValidationAwaitingApproval:
 		return T(ctx, "{{.Organization}} decides next.", "Organization", organization(ctx, v.Brand))
+	case identity.ValidationAwaitingSecond:
+		return T(ctx, "A second admin decides next.")
 	case identity.ValidationApprovalHeld:
 		return T(ctx, "You are approved, in a moment for good.")
 	}
@@ -100,7 +102,7 @@ func turnSentence(ctx context.Context, v identity.Validation) string {
 // checkHolder is who has to act.
 func checkHolder(ctx context.Context, b Brand, s identity.ValidationState) string {
 	switch s {
-	case identity.ValidationAwaitingApproval, identity.ValidationApprovalHeld:
+	case identity.ValidationAwaitingApproval, identity.ValidationAwaitingSecond, identity.ValidationApprovalHeld:
 		return T(ctx, "An admin of {{.Organization}}", "Organization", organization(ctx, b))
 	case identity.ValidationStarted:
 		return T(ctx, "This site")

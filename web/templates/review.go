@@ -2,6 +2,7 @@ package templates
 
 import (
 	"context"
+	"fmt"
 
 	"countersign/identity"
 )
@@ -46,14 +47,24 @@ func markedParts(c Compared) [3]string {
 	return [3]string{string(runes[:from]), string(runes[from:to]), string(runes[to:])}
 }
 
-// decisionLead is the cost of approving in one sentence.
+// decisionLead is the cost of approving, beside the button: how many seats are left, that
+// one goes for good, and when.
 func decisionLead(ctx context.Context, v ReviewCase) string {
 	cost := T(ctx, "Approving uses one seat. You can undo it for a while; after that the seat does not come back.")
+	switch {
+	case v.Approvals > 1 && v.First == "":
+		cost = T(ctx, "Two admins have to approve. Yours is the first and can be withdrawn; the second one uses a seat, which does not come back.")
+	case v.Hold == 0:
+		cost = T(ctx, "Approving uses one seat at once. It cannot be undone, and the seat does not come back.")
+	}
 	if v.Seats != "" {
 		return v.Seats + " " + cost
 	}
-	return cost
+	return T(ctx, "DigiCert does not tell now how many seats are free.") + " " + cost
 }
+
+// clockFace writes seconds as minutes and seconds: "4:05".
+func clockFace(seconds int) string { return fmt.Sprintf("%d:%02d", seconds/60, seconds%60) }
 
 func canIssue(v ReviewCase) bool {
 	if v.Row.Validation.State != identity.ValidationApproved || v.Row.Own {

@@ -29,6 +29,9 @@ func noDecision(ctx context.Context, v ReviewCase) string {
 	case identity.ValidationApproved:
 		return T(ctx, "Approved. Another admin has the credential made, since this is your own.")
 	}
+	if v.FirstOwn && v.Row.Validation.State == identity.ValidationAwaitingSecond {
+		return T(ctx, "You have approved. DigiCert is not told before a second admin has approved too.")
+	}
 	if v.Row.Own {
 		return T(ctx, "Another admin decides about you.")
 	}

@@ -247,6 +247,12 @@ type ReviewCase struct {
 	Profiles    []ProfileChoice // once approved: to issue for
 	Credentials []identity.Credential
 	Seats       string // "3 of 10 Advanced+ seats are free", or empty when unknown
+	NoSeat      bool   // none is free: approving is not offered
+	Hold        time.Duration
+	Approvals   int    // how many admins have to approve
+	First       string // name of who approved first; empty before that
+	FirstOwn    bool   // that is the reader
+	ToldIn      int    // seconds until DigiCert is told of a held approval
 	Form        string // which form has an error: "refuse", "correct", "issue"
 	Error       string
 	Note        string // kept value
