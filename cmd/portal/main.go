@@ -18,6 +18,7 @@ const usage = `portal <command>
   migrate                              bring the database to this program's schema
   health [URL]                         exit 0 when the site answers that it is ready
   doctor                               try out everything the site stands on, and say what to do
+  fsck [-quick] [-json] [-ledger FILE] check that all that is stored is as it must be; writes nothing
   config [-markdown]                   print the configuration in force, or the reference of it
   verify [-roots FILE] [-json] FILE    check the signatures of a PDF, offline
   version                              what this program is
@@ -45,6 +46,8 @@ func run(ctx context.Context, args []string) int {
 		return fail(health(ctx, rest))
 	case "doctor":
 		return examine(ctx, os.Stdout)
+	case "fsck":
+		return fsck(ctx, rest, os.Stdout)
 	case "config":
 		return tellConfig(rest)
 	case "verify":
