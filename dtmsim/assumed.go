@@ -37,7 +37,18 @@ const (
 	validationOpenLife     = 30 * 24 * time.Hour
 	validationApprovedLife = 825 * 24 * time.Hour
 	tokenLife              = time.Hour // documented: 60 minutes
+	refreshLife            = 30 * 24 * time.Hour
+	codeLife               = 2 * time.Minute
+	askLife                = 10 * time.Minute // how long a person may look at the page of oauth2/authorize
+	nonceLife              = 5 * time.Minute  // of a digest challenge
+	jwtLife                = 10 * time.Minute // of account_token, and how long its id is remembered
 )
+
+// CSC only names HTTP Digest, and DigiCert only says that it is taken.
+const digestRealm = "documentmanager"
+
+// assertionType is how a client says that its assertion is a JWT (RFC 7523, 2.2).
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 // Paging of lists below /documentmanager.
 const (
@@ -109,7 +120,7 @@ var validationProfiles = []validationProfile{
 // profile is a certificate profile with how its credentials are authorized.
 type profile struct {
 	ID, Name, Standard, Subject string
-	Key                         string // "RSA" or "P-256"
+	Key                         string // "RSA": of Options.RSABits; "RSA-4096", "P-256", "P-384", "P-521"
 	Days                        int
 	AuthMode                    string // "explicit" or "implicit"
 	PIN                         bool
@@ -117,6 +128,7 @@ type profile struct {
 	Push                        bool   // implicit, approved on the phone
 	SCAL                        string
 	Multisign                   int
+	Unlisted                    bool // for clients under test: works, but is not among the profiles on offer
 }
 
 var profiles = []profile{
@@ -132,6 +144,14 @@ var profiles = []profile{
 		AuthMode: "implicit", Push: true, SCAL: "2", Multisign: 100},
 	{ID: "cp-basic-single", Name: "Basic natural person, one at a time", Standard: "BASIC", Subject: "NATURAL_PERSON", Key: "P-256", Days: 365,
 		AuthMode: "explicit", OTP: "online", SCAL: "1", Multisign: 1},
+	{ID: "cp-oauth2code", Name: "Advanced natural person, authorized at the provider", Standard: "ADVANCED_PLUS", Subject: "NATURAL_PERSON", Key: "RSA", Days: 730,
+		AuthMode: "oauth2code", SCAL: "2", Multisign: 100, Unlisted: true},
+	{ID: "cp-rsa2048", Name: "RSA with 2048 bits", Standard: "BASIC", Subject: "SEAL", Key: "RSA-2048", Days: 365, AuthMode: "implicit", SCAL: "2", Multisign: 100, Unlisted: true},
+	{ID: "cp-rsa3072", Name: "RSA with 3072 bits", Standard: "BASIC", Subject: "SEAL", Key: "RSA-3072", Days: 365, AuthMode: "implicit", SCAL: "2", Multisign: 100, Unlisted: true},
+	{ID: "cp-rsa4096", Name: "RSA with 4096 bits", Standard: "BASIC", Subject: "SEAL", Key: "RSA-4096", Days: 365, AuthMode: "implicit", SCAL: "2", Multisign: 100, Unlisted: true},
+	{ID: "cp-p256", Name: "P-256", Standard: "BASIC", Subject: "SEAL", Key: "P-256", Days: 365, AuthMode: "implicit", SCAL: "2", Multisign: 100, Unlisted: true},
+	{ID: "cp-p384", Name: "P-384", Standard: "BASIC", Subject: "SEAL", Key: "P-384", Days: 365, AuthMode: "implicit", SCAL: "2", Multisign: 100, Unlisted: true},
+	{ID: "cp-p521", Name: "P-521", Standard: "BASIC", Subject: "SEAL", Key: "P-521", Days: 365, AuthMode: "implicit", SCAL: "2", Multisign: 100, Unlisted: true},
 	{ID: "cp-seal", Name: "Organization seal", Standard: "BASIC", Subject: "SEAL", Key: "RSA", Days: 365,
 		AuthMode: "implicit", SCAL: "2", Multisign: 10000},
 }
@@ -285,4 +305,8 @@ const (
 	msgOTPTooSoon   = "An OTP was sent less than 30 seconds ago"
 	msgOTPNotOnline = "The credential does not use an OTP that is sent"
 	msgDeclined     = "The user declined the authorization"
+	msgVerifier     = "Invalid parameter code_verifier"
+	msgByOAuth      = "The credential is authorized by oauth2/authorize"
+	msgNotByOAuth   = "The credential is not authorized by oauth2/authorize"
+	msgNotTheirs    = "The credential belongs to another user"
 )

@@ -31,13 +31,17 @@ func (c *cscCall) usable() (*credential, error) {
 	if err != nil {
 		return nil, err
 	}
+	return cr, c.ready(cr)
+}
+
+func (c *cscCall) ready(cr *credential) error {
 	if cr.Status != credActive {
-		return nil, refuse(disabledText)
+		return refuse(disabledText)
 	}
 	if c.certStatus(cr) != "valid" {
-		return nil, refuse("Invalid certificate status")
+		return refuse("Invalid certificate status")
 	}
-	return cr, nil
+	return nil
 }
 
 func (c *cscCall) recordUse(cr *credential, action, status, text string, hashes [][]byte) {
@@ -96,31 +100,52 @@ func (c *cscCall) otpLocked(cr *credential) bool {
 	return false
 }
 
-// cscAuthorize is credentials/authorize (CSC 11.6).
-func cscAuthorize(c *cscCall) (any, error) {
+// wanted is what an authorization is asked for.
+type wanted struct {
+	credential *credential
+	profile    profile
+	signatures int
+	hashes     [][]byte
+}
+
+// wanted checks everything but the factors, in the order of CSC 11.6.
+func (c *cscCall) wanted() (wanted, error) {
 	cr, err := c.usable()
 	if err != nil {
-		return nil, err
+		return wanted{}, err
 	}
 	n, ok := c.integer("numSignatures")
 	p := profileOf(cr.Profile)
 	switch {
 	case !ok:
-		return nil, refuse("Missing (or invalid type) integer parameter numSignatures")
+		return wanted{}, refuse("Missing (or invalid type) integer parameter numSignatures")
 	case n < 1:
-		return nil, refuse("Invalid value for parameter numSignatures")
+		return wanted{}, refuse("Invalid value for parameter numSignatures")
 	case n > p.Multisign:
-		return nil, refuse("Numbers of signatures is too high")
+		return wanted{}, refuse("Numbers of signatures is too high")
 	}
 	hashes, err := c.boundHashes(p, n)
 	if err != nil {
-		return nil, err
+		return wanted{}, err
 	}
 	if c.opt.StrictHashes && p.SCAL == "2" && len(hashes) != n {
-		return nil, refuse(msgHashCount)
+		return wanted{}, refuse(msgHashCount)
 	}
 	if len([]rune(c.str("description"))) > 500 {
-		return nil, refuse("Invalid parameter description")
+		return wanted{}, refuse("Invalid parameter description")
+	}
+	return wanted{cr, p, n, hashes}, nil
+}
+
+// cscAuthorize is credentials/authorize (CSC 11.6).
+func cscAuthorize(c *cscCall) (any, error) {
+	w, err := c.wanted()
+	if err != nil {
+		return nil, err
+	}
+	cr, p, n, hashes := w.credential, w.profile, w.signatures, w.hashes
+	if p.AuthMode == "oauth2code" {
+		return nil, refuse(msgByOAuth)
 	}
 	if err := c.factors(cr, p, n, hashes); err != nil {
 		c.recordUse(cr, "authorize", "failure", "Not authorized", hashes)

@@ -2,7 +2,6 @@ package dtmsim_test
 
 import (
 	"context"
-	"crypto/sha512"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -31,39 +30,6 @@ func with(in object, more object) object {
 		}
 	}
 	return out
-}
-
-func TestAuthorizeRefusesInTheSpecificationsWords(t *testing.T) {
-	r := start(t)
-	s := r.Signer("cp-advanced", "ada")
-	h := b64(digest("a"))
-	good := object{"credentialID": s.Credential, "numSignatures": 1, "hash": []string{h}, "PIN": s.PIN, "OTP": "000000"}
-	const inv = "invalid_request"
-	for _, c := range []struct {
-		change     object
-		code, text string
-	}{
-		{object{"credentialID": nil}, inv, "Missing (or invalid type) string parameter credentialID"},
-		{object{"credentialID": "x"}, inv, "Invalid parameter credentialID"},
-		{object{"numSignatures": nil}, inv, "Missing (or invalid type) integer parameter numSignatures"},
-		{object{"numSignatures": "1"}, inv, "Missing (or invalid type) integer parameter numSignatures"},
-		{object{"numSignatures": 1.5}, inv, "Missing (or invalid type) integer parameter numSignatures"},
-		{object{"numSignatures": 0}, inv, "Invalid value for parameter numSignatures"},
-		{object{"numSignatures": 101}, inv, "Numbers of signatures is too high"},
-		{object{"hash": nil}, inv, "Missing (or invalid type) array parameter hash"},
-		{object{"hash": h}, inv, "Missing (or invalid type) array parameter hash"},
-		{object{"hash": []string{}}, inv, "Empty hash array"},
-		{object{"hash": []string{"%%"}}, inv, "Invalid Base64 hash string parameter"},
-		{object{"hash": []string{b64([]byte("short"))}}, inv, "Invalid digest value length"},
-		{object{"hash": []string{h, h}}, inv, "Invalid parameter hash"},
-		{object{"PIN": nil}, inv, "Missing (or invalid type) string parameter PIN"},
-		{object{"PIN": "0"}, "invalid_pin", "The PIN is invalid"},
-		{object{"OTP": "1"}, "invalid_otp", "The OTP is invalid"},
-		{object{"description": string(make([]byte, 501))}, inv, "Invalid parameter description"},
-	} {
-		r.refused("credentials/authorize", with(good, c.change), 400, c.code, c.text)
-	}
-	require.Zero(t, r.Count(dtmsim.LedgerSADIssued, ""))
 }
 
 func TestACodeWorksOnceForFiveMinutesAndOnlyTheNewest(t *testing.T) {
@@ -250,41 +216,6 @@ func TestASADEndsWithItsTimeAndWithItsCredential(t *testing.T) {
 	status, _ := r.api("PUT", "/documentmanager/api/v1/credential/ada/resume", object{})
 	require.Equal(t, 200, status)
 	r.refused("signatures/signHash", in, 400, "invalid_request", "Invalid parameter SAD")
-}
-
-func TestSignHashRefusesInTheSpecificationsWords(t *testing.T) {
-	r := start(t)
-	s := r.Signer("cp-basic", "ada")
-	h := digest("a")
-	good := object{"credentialID": s.Credential, "SAD": r.authorized(s, "cp-basic", 1, h), "hash": []string{b64(h)}, "signAlgo": sha256RSA}
-	long := sha512.Sum512([]byte("a"))
-	for _, c := range []struct {
-		change object
-		text   string
-	}{
-		{object{"SAD": nil}, "Missing (or invalid type) string parameter SAD"},
-		{object{"SAD": "x"}, "Invalid parameter SAD"},
-		{object{"credentialID": nil}, "Missing (or invalid type) string parameter credentialID"},
-		{object{"credentialID": "x"}, "Invalid parameter credentialID"},
-		{object{"hash": nil}, "Missing (or invalid type) array parameter hash"},
-		{object{"hash": []string{}}, "Empty hash array"},
-		{object{"hash": []string{"!"}}, "Invalid Base64 hash string parameter"},
-		{object{"hash": []string{b64(long[:])}}, "Invalid digest value length"},
-		{object{"signAlgo": nil}, "Missing (or invalid type) string parameter signAlgo"},
-		{object{"signAlgo": sha256ECDSA}, "Invalid parameter signAlgo"},
-		{object{"signAlgo": "1.2.840.113549.1.1.5"}, "Invalid parameter signAlgo"},
-		{object{"signAlgo": plainRSA}, "Missing (or invalid type) string parameter hashAlgo"},
-		{object{"hashAlgo": "1.3.14.3.2.26"}, "Invalid parameter hashAlgo"},
-		{object{"hashAlgo": oidSHA512}, "Invalid parameter hashAlgo"},
-		{object{"signAlgo": pssRSA}, "Missing (or invalid type) string parameter signAlgoParams"},
-		{object{"signAlgo": pssRSA, "signAlgoParams": "MAA="}, "Invalid parameter signAlgoParams"},
-		{object{"signAlgo": pssRSA, "signAlgoParams": pssParams, "hashAlgo": oidSHA512}, "Invalid parameter hashAlgo"},
-		{object{"clientData": 1}, "Invalid parameter clientData"},
-	} {
-		r.refused("signatures/signHash", with(good, c.change), 400, "invalid_request", c.text)
-	}
-	status, _ := r.csc("signatures/signHash", good)
-	require.Equal(t, 200, status, "no refusal has spent the SAD")
 }
 
 func TestAnExpiredCertificateSignsNoMore(t *testing.T) {

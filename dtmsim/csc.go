@@ -25,7 +25,8 @@ type cscCall struct {
 type cscError struct {
 	status     int
 	code, text string
-	retryAfter int // seconds
+	retryAfter int      // seconds
+	challenge  []string // WWW-Authenticate of a 401, in place of Bearer
 	plain      bool
 }
 
@@ -50,7 +51,7 @@ func (s *Sim) routeCSC(mux *http.ServeMux) {
 		mux.Handle("GET "+base+"info", s.open(v, cscInfo))
 		mux.Handle("POST "+base+"info", s.open(v, cscInfo))
 		mux.HandleFunc("POST "+base+"auth/login", s.serveLogin)
-		mux.HandleFunc("POST "+base+"oauth2/token", s.serveToken)
+		s.routeOAuth(mux, base)
 		on("auth/revoke", cscRevoke)
 		on("credentials/list", cscList)
 		on("credentials/info", cscCredential)
@@ -59,27 +60,31 @@ func (s *Sim) routeCSC(mux *http.ServeMux) {
 		on("credentials/extendTransaction", cscExtend)
 		on("signatures/signHash", cscSign)
 		on("signatures/timestamp", cscTimestamp)
-		for _, m := range []string{"oauth2/authorize", "oauth2/revoke"} {
-			mux.HandleFunc(base+m, notImplemented)
-		}
 		mux.HandleFunc(base, func(w http.ResponseWriter, r *http.Request) {
 			name := strings.TrimPrefix(r.URL.Path, base)
-			if name == "info" || name == "oauth2/token" || slices.Contains(cscMethods, name) {
-				w.Header().Set("Allow", http.MethodPost)
+			if name == "info" || slices.Contains(oauthMethods, name) || slices.Contains(cscMethods, name) {
+				w.Header().Set("Allow", allowed(name))
 				s.writeCSCError(w, &cscError{status: http.StatusMethodNotAllowed, code: "invalid_request", text: genericText})
 				return
 			}
 			s.writeCSCError(w, &cscError{status: http.StatusNotFound, code: "invalid_request", text: genericText})
 		})
 	}
-	mux.HandleFunc("POST /account/api/v1/oauth2/token", s.serveToken)
-	mux.HandleFunc("/account/api/v1/oauth2/authorize", notImplemented)
-	mux.HandleFunc("/account/api/v1/oauth2/revoke", notImplemented)
+	s.routeOAuth(mux, "/account/api/v1/")
 	mux.HandleFunc("GET /logo.png", serveLogo)
 }
 
-func notImplemented(w http.ResponseWriter, _ *http.Request) {
-	writeJSON(w, http.StatusNotImplemented, map[string]string{"error": "server_error", "error_description": "Not implemented by this simulator"})
+// oauthMethods may be left out of info's list (CSC 11.1).
+var oauthMethods = []string{"oauth2/authorize", "oauth2/token", "oauth2/revoke"}
+
+func allowed(method string) string {
+	switch method {
+	case "oauth2/authorize":
+		return http.MethodGet
+	case "info":
+		return http.MethodGet + ", " + http.MethodPost
+	}
+	return http.MethodPost
 }
 
 // csc wraps a method that needs a token.
@@ -122,19 +127,20 @@ func (s *Sim) cscCalled(version string, f func(*cscCall) (any, error)) http.Hand
 			err = saveErr
 		}
 		s.mu.Unlock()
-		switch v.(type) {
-		case noContent:
-			if err == nil {
-				w.WriteHeader(http.StatusNoContent)
-				return
-			}
-		}
-		if err != nil {
-			s.writeCSCError(w, err)
-			return
-		}
-		writeJSON(w, http.StatusOK, v)
+		s.answerCSC(w, v, err)
 	}
+}
+
+func (s *Sim) answerCSC(w http.ResponseWriter, v any, err error) {
+	if err != nil {
+		s.writeCSCError(w, err)
+		return
+	}
+	if _, none := v.(noContent); none {
+		w.WriteHeader(http.StatusNoContent)
+		return
+	}
+	writeJSON(w, http.StatusOK, v)
 }
 
 func (s *Sim) writeCSCError(w http.ResponseWriter, err error) {
@@ -149,7 +155,10 @@ func (s *Sim) writeCSCError(w http.ResponseWriter, err error) {
 		_, _ = io.WriteString(w, "<html><head><title>504 Gateway Time-out</title></head><body><h1>504 Gateway Time-out</h1></body></html>\n")
 		return
 	}
-	if e.status == http.StatusUnauthorized {
+	switch {
+	case len(e.challenge) > 0:
+		w.Header()["Www-Authenticate"] = e.challenge
+	case e.status == http.StatusUnauthorized:
 		w.Header().Set("WWW-Authenticate", `Bearer realm="documentmanager"`)
 	}
 	if e.retryAfter > 0 {

@@ -52,26 +52,6 @@ func TestAnExpiredTokenSaysSo(t *testing.T) {
 	r.refused("credentials/list", object{}, 401, "expired_token", "The access token is expired or was revoked")
 }
 
-func TestTokenEndpointErrors(t *testing.T) {
-	r := start(t)
-	for _, c := range []struct {
-		in     object
-		status int
-		text   string
-	}{
-		{object{"grant_type": "client_credentials"}, 400, "Missing parameter client_id"},
-		{object{"grant_type": "client_credentials", "client_id": "x"}, 400, "Invalid parameter client_id"},
-		{object{"client_id": r.ClientID}, 400, "Missing parameter grant_type"},
-		{object{"client_id": r.ClientID, "grant_type": "implicit"}, 400, "Invalid parameter grant_type"},
-		{object{"client_id": r.ClientID, "grant_type": "client_credentials"}, 401, "Client authorization required"},
-		{object{"client_id": r.ClientID, "grant_type": "client_credentials", "client_secret": "x"}, 400, "Invalid parameter client_secret"},
-	} {
-		status, b := r.send("POST", base+"oauth2/token", c.in) // JSON, as v0 clients send it
-		require.Equal(t, c.status, status)
-		require.Equal(t, object{"error": "invalid_request", "error_description": c.text}, r.json(b))
-	}
-}
-
 func TestInfoIsOpenByGetAndPost(t *testing.T) {
 	r := start(t)
 	for _, method := range []string{"GET", "POST"} {
@@ -98,8 +78,8 @@ func TestMethodsArePostOnlyAndUnknownOnesAre404(t *testing.T) {
 	status, b := r.send("POST", base+"credentials/steal", object{})
 	require.Equal(t, 404, status)
 	require.Equal(t, "invalid_request", r.json(b)["error"])
-	status, _ = r.send("GET", base+"oauth2/authorize", nil)
-	require.Equal(t, http.StatusNotImplemented, status)
+	status, _ = r.send("POST", base+"oauth2/authorize", nil)
+	require.Equal(t, http.StatusMethodNotAllowed, status)
 }
 
 func TestLoginGivesTheUsersOwnToken(t *testing.T) {
@@ -220,30 +200,6 @@ func TestPushAndSealCredentialsTellNoFactors(t *testing.T) {
 		require.NotContains(t, out, "PIN")
 		require.NotContains(t, out, "OTP")
 	}
-}
-
-func TestV0SaysMultisignAsABooleanAndSignsWithoutHashAlgo(t *testing.T) {
-	r := start(t)
-	s := r.Signer("cp-basic", "ada")
-	v0 := func(method string, in object) object {
-		status, b := r.send("POST", "/documentmanager/csc/v0/"+method, in, "Authorization", "Bearer "+r.bearer)
-		require.Equal(t, 200, status, "%s", b)
-		return r.json(b)
-	}
-	info := v0("credentials/info", object{"credentialID": s.Credential, "authInfo": true})
-	require.Equal(t, true, info["multisign"])
-	require.NotContains(t, info["OTP"], "format")
-	h := digest("v0")
-	out := v0("signatures/signHash", object{"credentialID": s.Credential, "SAD": r.authorized(s, "cp-basic", 1, h), "hash": []string{b64(h)}, "signAlgo": plainRSA})
-	requireSignature(t, r.Certificate(s.Credential), h, unb64(t, out["signatures"].([]any)[0]), false)
-}
-
-func TestSendOTPCanAnswer200ForClientsThatNeedIt(t *testing.T) {
-	r := start(t, func(o *dtmsim.Options) { o.SendOTP200 = true })
-	s := r.Signer("cp-basic", "ada")
-	status, body := r.csc("credentials/sendOTP", object{"credentialID": s.Credential})
-	require.Equal(t, 200, status)
-	require.Empty(t, body)
 }
 
 func TestLenientModeTakesNumbersWrittenAsStrings(t *testing.T) {

@@ -2,6 +2,9 @@ package dtmsim
 
 import (
 	"bytes"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"encoding/base64"
 	"fmt"
 	"image"
@@ -22,7 +25,7 @@ func cscInfo(c *cscCall) (any, error) {
 	out := map[string]any{
 		"specs": "1.0.4.0", "name": "DTM Simulator", "logo": c.url("/logo.png"), "region": "NL", "lang": lang,
 		"description": "Simulator of a remote signing service. Its signatures prove nothing.",
-		"authType":    []string{"oauth2client", "basic"},
+		"authType":    []string{"oauth2code", "oauth2client", "basic", "digest"},
 		"oauth2":      c.url("/account/api/v1"),
 		"methods":     cscMethods,
 	}
@@ -145,17 +148,22 @@ func (c *cscCall) keyInfo(cr *credential, p profile) map[string]any {
 	if cr.Status != credActive || c.certStatus(cr) == "expired" {
 		status = "disabled"
 	}
-	out := map[string]any{"status": status, "algo": keyAlgos(p.Key), "len": cr.keyLen()}
-	if p.Key == "P-256" {
-		out["curve"] = "1.2.840.10045.3.1.7"
+	out := map[string]any{"status": status, "algo": keyAlgos(cr.key.Public()), "len": cr.keyLen()}
+	if k, ok := cr.key.Public().(*ecdsa.PublicKey); ok {
+		out["curve"] = curveOIDs[k.Curve]
 	}
 	return out
 }
 
-// keyAlgos lists combined identifiers first: clients take the first, or insist on one of them.
-func keyAlgos(key string) []string {
-	if key == "P-256" {
-		return []string{"1.2.840.10045.4.3.2", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4"}
+var curveOIDs = map[elliptic.Curve]string{elliptic.P256(): "1.2.840.10045.3.1.7", elliptic.P384(): "1.3.132.0.34", elliptic.P521(): "1.3.132.0.35"}
+
+// keyAlgos lists combined identifiers first: clients take the first, or insist on one of
+// them. Of a curve's, the one with the digest of its own size comes first.
+func keyAlgos(key crypto.PublicKey) []string {
+	if k, ok := key.(*ecdsa.PublicKey); ok {
+		all := []string{"1.2.840.10045.4.3.2", "1.2.840.10045.4.3.3", "1.2.840.10045.4.3.4"}
+		first := map[elliptic.Curve]int{elliptic.P384(): 1, elliptic.P521(): 2}[k.Curve]
+		return append(slices.Clone(all[first:]), all[:first]...)
 	}
 	return []string{"1.2.840.113549.1.1.11", "1.2.840.113549.1.1.12", "1.2.840.113549.1.1.13", "1.2.840.113549.1.1.10", "1.2.840.113549.1.1.1"}
 }

@@ -249,7 +249,7 @@ func (s *Sim) observed(next http.Handler) http.Handler {
 			if len(s.calls) >= keepCalls {
 				s.calls = slices.Delete(s.calls, 0, keepCalls/10)
 			}
-			s.calls = append(s.calls, Call{At: s.now(), Method: r.Method, Path: r.URL.Path, Query: r.URL.RawQuery, Status: sw.status,
+			s.calls = append(s.calls, Call{At: s.now(), Method: r.Method, Path: r.URL.Path, Query: withoutTokens(r.URL), Status: sw.status,
 				Took: Duration(time.Since(began)), Auth: authKind(r), Agent: r.UserAgent()})
 		}()
 		next.ServeHTTP(sw, r)

@@ -20,7 +20,8 @@ type Options struct {
 	APIKey       string // x-api-key of the service user, who is a client administrator
 	ClientID     string // OAuth 2.0 client credentials for CSC
 	ClientSecret string
-	Password     string // of every user, for CSC auth/login
+	Password     string   // of every user, for CSC auth/login
+	RedirectURIs []string // of the OAuth client, the default first; none: a page of the simulator, and any address on this machine
 	AccountID    string
 	OrgID        string
 
@@ -33,6 +34,7 @@ type Options struct {
 	SendOTP200     bool // sendOTP answers 200 {} in place of 204 (CSC 11.8)
 	CSCAllowAPIKey bool // seal mode: CSC takes x-api-key alone
 	StrictHashes   bool // authorize wants exactly numSignatures hashes
+	RotateRefresh  bool // each use of a refresh token gives another one
 	Lenient        bool // CSC takes "1" for 1 and "true" for true
 	ErrorObject    bool // DTM errors as one object in place of a list
 	RateLimit      int  // requests per key in five seconds; 0: no limit
@@ -64,6 +66,9 @@ func (o *Options) Flags(fs *flag.FlagSet) {
 	fs.BoolVar(&o.SendOTP200, "sendotp-200", false, "sendOTP answers 200 {} in place of 204")
 	fs.BoolVar(&o.CSCAllowAPIKey, "csc-allow-api-key", false, "seal mode: CSC takes x-api-key alone")
 	fs.BoolVar(&o.StrictHashes, "strict-hashes", false, "authorize wants exactly numSignatures hashes")
+	fs.BoolVar(&o.RotateRefresh, "rotate-refresh", false, "each use of a refresh token gives another one, and ends the old")
+	fs.Func("redirect-uri", "registered address of the OAuth client, the default one first; may come several times (default: a page of the simulator, and any address on this machine)",
+		func(u string) error { o.RedirectURIs = append(o.RedirectURIs, u); return nil })
 	fs.BoolVar(&o.Lenient, "lenient", false, "CSC takes numbers and booleans written as strings")
 	fs.BoolVar(&o.ErrorObject, "error-object", false, "DTM errors as one object in place of a list")
 	fs.IntVar(&o.RateLimit, "rate-limit", defaultRateLimit, "requests per key in five seconds; 0: no limit")

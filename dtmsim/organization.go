@@ -10,6 +10,9 @@ import (
 func listProfiles(c *call) (int, any, error) {
 	out := []profileWire{}
 	for _, p := range profiles {
+		if p.Unlisted {
+			continue
+		}
 		out = append(out, profileWire{ID: p.ID, Name: p.Name, Status: "ACTIVE", Standard: p.Standard, SubjectType: p.Subject,
 			KeyAlgorithm: p.Key, ValidityDays: p.Days, AuthMode: p.AuthMode})
 	}

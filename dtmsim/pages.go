@@ -41,6 +41,8 @@ func (s *Sim) routePages(mux *http.ServeMux) {
 	on("GET /confirm/{link}", confirmByLink)
 	on("GET /proofing/{link}", showProofing)
 	on("POST /proofing/{link}", submitPapers)
+	on("POST /oauth2/ask/{id}", answerAsk)
+	on("GET "+donePath, showDone)
 	mux.Handle("GET /static/", http.FileServerFS(files))
 }
 
@@ -52,6 +54,7 @@ type visit struct {
 	name     string
 	data     any
 	location string
+	policy   string // in place of pagePolicy
 }
 
 func (v *visit) show(name string, data any) { v.name, v.data = name, data }
@@ -85,12 +88,16 @@ func (s *Sim) visited(f func(*visit)) http.Handler {
 			return
 		}
 		if v.location != "" {
-			http.Redirect(w, r, v.location, http.StatusSeeOther)
+			status := http.StatusSeeOther
+			if v.status == http.StatusFound {
+				status = v.status
+			}
+			http.Redirect(w, r, v.location, status)
 			return
 		}
 		h := w.Header()
 		h.Set("Content-Type", "text/html; charset=utf-8")
-		h.Set("Content-Security-Policy", pagePolicy)
+		h.Set("Content-Security-Policy", cmpOr(v.policy, pagePolicy))
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("Referrer-Policy", "same-origin") // no-referrer would make browsers post with Origin: null
 		h.Set("Cache-Control", "no-store")

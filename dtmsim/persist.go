@@ -4,6 +4,8 @@ import (
 	"bufio"
 	"bytes"
 	"crypto"
+	"crypto/ecdsa"
+	"crypto/rsa"
 	"crypto/x509"
 	"encoding/json"
 	"errors"
@@ -267,8 +269,11 @@ type otpState struct {
 }
 
 func (c *credential) keyLen() int {
-	if k, ok := c.key.Public().(interface{ Size() int }); ok {
-		return k.Size() * 8
+	switch k := c.key.Public().(type) {
+	case *rsa.PublicKey:
+		return k.N.BitLen()
+	case *ecdsa.PublicKey:
+		return k.Params().BitSize
 	}
-	return 256
+	return 0
 }

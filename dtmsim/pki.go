@@ -16,6 +16,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -152,11 +153,20 @@ func (s *Sim) serial() (*big.Int, error) {
 	return new(big.Int).SetBytes(b), nil
 }
 
+var curves = map[string]elliptic.Curve{"P-256": elliptic.P256(), "P-384": elliptic.P384(), "P-521": elliptic.P521()}
+
 func (s *Sim) newKey(alg string) (crypto.Signer, error) {
-	if alg == "P-256" {
-		return ecdsa.GenerateKey(elliptic.P256(), s.opt.Rand)
+	if curve := curves[alg]; curve != nil {
+		return ecdsa.GenerateKey(curve, s.opt.Rand)
 	}
-	return rsa.GenerateKey(s.opt.Rand, s.opt.RSABits)
+	bits := s.opt.RSABits
+	if size, ok := strings.CutPrefix(alg, "RSA-"); ok {
+		var err error
+		if bits, err = strconv.Atoi(size); err != nil {
+			return nil, fmt.Errorf("key %q: %w", alg, err)
+		}
+	}
+	return rsa.GenerateKey(s.opt.Rand, bits)
 }
 
 // personName is the subject of a natural person's certificate, in the order that

@@ -2,7 +2,6 @@ package dtmsim
 
 import (
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/rsa"
 	"encoding/asn1"
 	"encoding/base64"
@@ -114,11 +113,7 @@ func (c *cscCall) scheme(cr *credential, digestLen int) (scheme, error) {
 	if err != nil {
 		return scheme{}, err
 	}
-	key := "RSA"
-	if _, ok := cr.key.Public().(*ecdsa.PublicKey); ok {
-		key = "P-256"
-	}
-	if !slices.Contains(keyAlgos(key), algo) {
+	if !slices.Contains(keyAlgos(cr.key.Public()), algo) {
 		return scheme{}, refuse("Invalid parameter signAlgo")
 	}
 	var named crypto.Hash

@@ -35,6 +35,11 @@ type Sim struct {
 	tokens map[string]*token
 	sads   map[string]*sad
 	pushes map[string]*push
+	codes  map[string]*authCode
+	asks   map[string]*ask
+	nonces map[string]*digestNonce
+	opaque string               // of every digest challenge
+	seen   map[string]time.Time // ids of clients' own tokens, each good once
 	faults []*Fault
 	calls  []Call
 	ledger journal[LedgerEntry]
@@ -54,8 +59,13 @@ func New(o Options) (*Sim, error) {
 		tokens: map[string]*token{},
 		sads:   map[string]*sad{},
 		pushes: map[string]*push{},
+		codes:  map[string]*authCode{},
+		asks:   map[string]*ask{},
+		nonces: map[string]*digestNonce{},
+		seen:   map[string]time.Time{},
 		limits: map[string]*window{},
 	}
+	s.opaque = s.secret()
 	if err := s.load(); err != nil {
 		return nil, err
 	}
