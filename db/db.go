@@ -131,22 +131,42 @@ func (d *DB) Ping(ctx context.Context) error {
 
 // InTx runs f in a transaction on the write handle and commits when f answers nil. A
 // context without a deadline gets 30 s. Inside f use only tx: on SQLite any other use of
-// Write would wait for this transaction for ever.
+// Write would wait for this transaction for ever. PostgreSQL may take a transaction back
+// whole (a deadlock, a serialization failure): then f runs again from its beginning, three
+// times at most. A commit whose answer was lost is never repeated.
 func (d *DB) InTx(ctx context.Context, f func(tx *sqlx.Tx) error) (err error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, patience)
 		defer cancel()
 	}
-	tx, err := d.Write.BeginTxx(ctx, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer func() {
-		if err != nil {
-			_ = tx.Rollback()
+	for try := 1; ; try++ {
+		err := d.once(ctx, f)
+		if err == nil || try == wholeTries || !again(err) || ctx.Err() != nil {
+			return err
 		}
-	}()
+		d.log.InfoContext(ctx, "a transaction was taken back by the database and runs again", "cause", err)
+		d.stepAside(ctx)
+	}
+}
+
+// stepAside waits up to 50 ms, so that two that met do not meet again.
+func (d *DB) stepAside(ctx context.Context) {
+	var b [1]byte
+	_, _ = io.ReadFull(d.random, b[:])
+	select {
+	case <-time.After(time.Duration(b[0]) * 200 * time.Microsecond):
+	case <-ctx.Done():
+	}
+}
+
+func (d *DB) once(ctx context.Context, f func(tx *sqlx.Tx) error) error {
+	tx, conn, err := d.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer func() { _ = tx.Rollback() }() // after a commit it does nothing
 	if err := f(tx); err != nil {
 		return err
 	}

@@ -9,7 +9,6 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/jmoiron/sqlx"
 )
 
@@ -38,7 +37,7 @@ func (d *DB) openPostgres(ctx context.Context, address string, conns int) error 
 	if conns <= 0 {
 		conns = 16
 	}
-	pool := stdlib.OpenDB(*cfg)
+	pool := sql.OpenDB(patientConnector(cfg))
 	pool.SetMaxOpenConns(conns)
 	pool.SetMaxIdleConns(conns)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -55,11 +54,11 @@ func (d *DB) openPostgres(ctx context.Context, address string, conns int) error 
 // connection; empty on SQLite. It may hold a password: never log it.
 func (d *DB) URL() string { return d.url }
 
-// postgresConflict reports whether err says that a unique index was hit, or that
-// another transaction came first (serialization, deadlock).
+// postgresConflict reports whether err says that a unique index was hit. A deadlock or a
+// serialization failure is none: InTx ran the change again, and what it decided still stands.
 func postgresConflict(err error) bool {
 	var e *pgconn.PgError
-	return errors.As(err, &e) && (e.Code == "23505" || e.Code == "40001" || e.Code == "40P01")
+	return errors.As(err, &e) && e.Code == "23505"
 }
 
 // lockUntilCommit makes transactions that name the same key wait for each other. SQLite's

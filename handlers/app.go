@@ -40,7 +40,7 @@ type People interface {
 	SetLook(ctx context.Context, id people.ID, language, scheme string) error
 }
 
-// Config is what the pages need. Everything but Meter, Demo… and Trusted is required.
+// Config is what the pages need. Everything but Meter, Trouble, Demo… and Trusted is required.
 type Config struct {
 	Identity *identity.Service
 	Signing  *signing.Service
@@ -51,6 +51,9 @@ type Config struct {
 	Verify   Verifier
 	Health   Health
 	Meter    Meter // optional
+	// Trouble sorts an error of the database that is nobody's fault here: "busy", "away",
+	// "full", "read_only"; empty for any other error.
+	Trouble func(error) string
 
 	Brand       templates.Brand
 	BaseURL     string                       // scheme://host, as browsers see it
@@ -87,5 +90,12 @@ func New(stop context.Context, c Config) *App {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	return &App{Config: c, log: c.Logger, stop: stop, gate: newGate(c.VerifyWait)}
+	if c.Trouble == nil {
+		c.Trouble = func(error) string { return "" }
+	}
+	a := &App{Config: c, log: c.Logger, stop: stop, gate: newGate(c.VerifyWait)}
+	if a.Auth != nil {
+		a.Auth.Fail = a.fail // a session that cannot be read is told like any other trouble
+	}
+	return a
 }

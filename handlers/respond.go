@@ -152,6 +152,9 @@ func (a *App) explain(w http.ResponseWriter, r *http.Request, err error) (int, t
 	default:
 		v.Status, v.Title, v.Sentence = http.StatusInternalServerError, "Something went wrong here", "It is not your fault. What you did before this page is kept. An admin can find the cause with the reference."
 	}
+	if v.Status == http.StatusInternalServerError {
+		a.blame(w, err, &v)
+	}
 	if v.Status == http.StatusNotFound {
 		v.Title, v.Sentence = notFound.title, notFound.sentence // the same words for foreign and for missing
 	}
@@ -165,6 +168,33 @@ func (a *App) explain(w http.ResponseWriter, r *http.Request, err error) (int, t
 		v.Account = person.DisplayName()
 	}
 	return v.Status, v
+}
+
+// troubles of the database, as the visitor reads of them.
+var troubles = map[string]problem{
+	"busy": {http.StatusServiceUnavailable, "This takes too long just now",
+		"The database is busy. Nothing that was stored is lost. Wait a moment, and look whether your last step was taken before you repeat it.", ""},
+	"away": {http.StatusServiceUnavailable, "The database does not answer",
+		"Nothing that was stored is lost. Wait a moment, and look whether your last step was taken before you repeat it.", ""},
+	"full": {http.StatusInsufficientStorage, "There is no room left here",
+		"Nothing new can be kept until an admin has made room. What is here can still be read and downloaded.", ""},
+	"read_only": {http.StatusServiceUnavailable, "Only reading is possible just now",
+		"Nothing can be changed at the moment, most often because of maintenance. What is here can still be read and downloaded.", ""},
+}
+
+// tryAgainIn is the Retry-After of such an answer, in seconds.
+const tryAgainIn = "5"
+
+// blame tells trouble of the database, which passes, from a fault of ours, which does not.
+// Whether anything was signed stays as the domain said.
+func (a *App) blame(w http.ResponseWriter, err error, v *templates.Problem) {
+	p, ok := troubles[a.Trouble(err)]
+	if !ok {
+		return
+	}
+	v.Status, v.Title, v.Sentence, v.Who, v.Args = p.status, p.title, p.sentence, "", nil
+	v.WayOn, v.WayPath = "Go to the start page", "/"
+	w.Header().Set("Retry-After", tryAgainIn)
 }
 
 func statusOf(kind string) int {

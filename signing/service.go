@@ -197,6 +197,9 @@ func (s *Service) refused(ctx context.Context, a people.Actor, e audit.Entry, er
 	var f *Error
 	if errors.As(err, &f) {
 		e.Reason = f.Code
+		if f.Kind == KindInternal {
+			return err // trouble of ours refuses nobody, and the log is most likely in it too
+		}
 	}
 	if werr := s.Store.Apply(ctx, Change{Entries: []audit.Entry{e.By(a)}}); werr != nil {
 		s.Log.ErrorContext(ctx, "refusal not written to the audit log", "action", e.Action, "subject", e.Subject, "error", werr)

@@ -204,7 +204,7 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 	}
 	app := handlers.New(streams, handlers.Config{
 		Identity: checks, Signing: documents, Auth: login, Log: auditLog{store}, People: store.People(), Changes: store,
-		Verify: verifier{roots}, Health: parts{store, folder, &warnings{store: store, failing: meters.failing, now: time.Now}}, Meter: meters,
+		Verify: verifier{roots}, Health: parts{store, folder, &warnings{store: store, failing: meters.failing, now: time.Now}}, Meter: meters, Trouble: func(err error) string { return string(store.Trouble(err)) },
 		Brand:   templates.Brand{Name: c.BrandName, Organization: c.Organization, HelpEmail: c.HelpEmail},
 		BaseURL: c.BaseURL, Issuer: origin(c.Issuer), Hue: c.BrandHue, Chroma: c.BrandChroma,
 		MaxBytes: c.MaxUpload, MaxVerify: c.MaxVerify, Trusted: c.Proxies,

@@ -24,7 +24,11 @@ import (
 type Cluster struct {
 	port  int
 	hold  *os.File // the server stops when this end of the pipe is closed
+	read  *os.File // the other end, for a server that is started again
 	ended chan struct{}
+
+	bin, data, settings string
+	as                  *syscall.Credential
 }
 
 // The server must not outlive the test binary, however that ends. A shell holds it: it
@@ -75,8 +79,7 @@ func Start(careless bool) (*Cluster, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	_ = r.Close()
-	c := &Cluster{port: port, hold: w, ended: make(chan struct{})}
+	c := &Cluster{port: port, hold: w, read: r, ended: make(chan struct{}), bin: bin, data: data, settings: settings, as: as}
 	go func() {
 		_ = cmd.Wait()
 		close(c.ended)
@@ -90,6 +93,7 @@ func Start(careless bool) (*Cluster, error) {
 // Close stops the server and removes its files.
 func (c *Cluster) Close() error {
 	_ = c.hold.Close()
+	_ = c.read.Close()
 	select {
 	case <-c.ended:
 		return nil

@@ -35,6 +35,7 @@ import (
 
 // Options change the parts before the site starts; nil leaves a part as it is.
 type Options struct {
+	Database *db.DB // instead of a fresh one of the kind that Variable names
 	Sim      func(*dtmsim.Options)
 	IDP      func(*idpsim.Options)
 	Auth     func(*auth.Config)
@@ -74,7 +75,9 @@ type Site struct {
 func New(t testing.TB, o Options) *Site {
 	t.Helper()
 	s := &Site{T: t, Clock: &Clock{}, Log: &Log{}}
-	s.DB = database(t)
+	if s.DB = o.Database; s.DB == nil {
+		s.DB = database(t)
+	}
 	s.Sim = dtmtest.Start(t, func(so *dtmsim.Options) {
 		so.Now, so.PushTimeout = s.Clock.Now, 300*time.Millisecond
 		change(o.Sim, so)
@@ -158,7 +161,7 @@ func (s *Site) startPages(o Options, log *slog.Logger) {
 	s.Stop = cancel
 	hc := handlers.Config{Identity: s.Identity, Signing: s.Signing, Auth: s.Auth, Log: auditLog{s.DB}, People: s.DB.People(), Changes: s.DB,
 		Verify: verifier{s.Sim.Roots}, Health: fine{}, Brand: templates.Brand{Name: "Countersign", Organization: "Example Works", HelpEmail: "help@example.test"},
-		BaseURL: s.URL, Issuer: s.Provider.URL, Hue: 266, Chroma: 0.165, MaxBytes: 1 << 30, MaxVerify: 1 << 20, Now: s.Clock.Now, Logger: log}
+		BaseURL: s.URL, Issuer: s.Provider.URL, Hue: 266, Chroma: 0.165, Trouble: func(err error) string { return string(s.DB.Trouble(err)) }, MaxBytes: 1 << 30, MaxVerify: 1 << 20, Now: s.Clock.Now, Logger: log}
 	change(o.Handlers, &hc)
 	s.App, s.pages = handlers.New(stop, hc), hc
 	h := s.App.Handler()

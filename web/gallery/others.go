@@ -33,6 +33,8 @@ func others() []Entry {
 		{Status: 403, Title: "This page is not for this account", Sentence: "Your account does not have the role this page needs. An admin of your organisation can give it at the login provider.", WayOn: "Go to the start page", WayPath: "/", Account: "ada@example.com"},
 		{Status: 500, Title: "Something went wrong here", Sentence: "It is not your fault. What you did before this page is kept. An admin can find the cause with the reference.", Signed: "Nothing was signed.", WayOn: "Go to the start page", WayPath: "/"},
 		{Status: 502, Title: "DigiCert did not answer as it should", Sentence: "DigiCert cannot be reached at the moment.", Signed: "Nothing was signed.", WayOn: "Go to the start page", WayPath: "/"},
+		{Status: 503, Title: "The database does not answer", Sentence: "Nothing that was stored is lost. Wait a moment, and look whether your last step was taken before you repeat it.", WayOn: "Go to the start page", WayPath: "/"},
+		{Status: 507, Title: "There is no room left here", Sentence: "Nothing new can be kept until an admin has made room. What is here can still be read and downloaded.", WayOn: "Go to the start page", WayPath: "/"},
 		{Status: 429, Title: "Too many tries", Sentence: "That was very often in a short time.", WayOn: "Go to the start page", WayPath: "/"},
 	} {
 		p.Reference = "7K2P-40"
