@@ -3,6 +3,7 @@ package db
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"strings"
 	"time"
 
@@ -97,6 +98,9 @@ func (s identityStore) Credentials(ctx context.Context, q identity.CredentialQue
 		return nil, err
 	}
 	n := limit(q.Limit)
+	if !q.EndsBefore.IsZero() {
+		return s.ending(ctx, q, after, paged, n)
+	}
 	list := func(where string, args ...any) ([]credentialRow, error) {
 		if paged {
 			where, args = where+" AND (created_at, id) < (?, ?)", append(args, after.at, after.id)
@@ -118,6 +122,43 @@ func (s identityStore) Credentials(ctx context.Context, q identity.CredentialQue
 		return list("state = ?", state)
 	})
 	return convert(rows, credentialRow.credential, err)
+}
+
+// ending lists those that end soon, the next one first.
+func (s identityStore) ending(ctx context.Context, q identity.CredentialQuery, after cursor, paged bool, n int) ([]identity.Credential, error) {
+	from := cursor{at: ms(q.Now)}
+	if paged {
+		from = after
+	}
+	soonest := func(a, b credentialRow) int {
+		return cmp.Or(cmp.Compare(a.NotAfter, b.NotAfter), cmp.Compare(a.ID, b.ID))
+	}
+	rows, err := byEach(ending, n, soonest, func(state identity.CredentialState) ([]credentialRow, error) {
+		where, args := "state = ? AND (not_after, id) > (?, ?) AND not_after <= ?", []any{state, from.at, from.id, ms(q.EndsBefore)}
+		if q.Text != "" {
+			where += " AND (" + s.holds("name") + " OR (SELECT " + s.holds("people.name") + " FROM people WHERE people.id = credentials.person))"
+			args = append(args, strings.ToLower(q.Text), strings.ToLower(q.Text))
+		}
+		return credentials.list(ctx, s.Read, where+" ORDER BY not_after, id LIMIT ?", append(args, n)...)
+	})
+	return convert(rows, credentialRow.credential, err)
+}
+
+// ending are the states in which an end is still to come.
+var ending = []identity.CredentialState{identity.CredentialActive, identity.CredentialSuspended}
+
+// EndingCount counts those that end soon, at most 1000.
+func (s identityStore) EndingCount(ctx context.Context, now, before time.Time) (int, error) {
+	all := 0
+	for _, state := range ending {
+		var n int
+		query := "SELECT COUNT(*) FROM (SELECT 1 FROM credentials WHERE state = ? AND not_after > ? AND not_after <= ? ORDER BY not_after LIMIT ?) AS found"
+		if err := s.Read.GetContext(ctx, &n, s.Read.Rebind(query), state, ms(now), ms(before), countedTo); err != nil {
+			return 0, fmt.Errorf("count credentials that end: %w", err)
+		}
+		all += n
+	}
+	return min(all, countedTo), nil
 }
 
 // CredentialCounts counts credentials by state, each at most 1000.

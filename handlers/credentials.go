@@ -61,12 +61,19 @@ func (a *App) credentials(r *http.Request) (templates.Credentials, error) {
 			view.Counts["all"] += counts[s]
 		}
 	}
+	if view.Counts["soon"], err = a.Identity.EndingCount(ctx, actor); err != nil {
+		return view, err
+	}
 	states := credentialFilters[view.Filter]
-	if states == nil {
+	if states == nil && view.Filter != "soon" {
 		view.Filter = "all"
 	}
 	view.Text = cut(strings.TrimSpace(r.URL.Query().Get("q")), 200)
-	rows, next, err := a.Identity.Credentials(ctx, actor, identity.CredentialQuery{States: states, Text: view.Text, After: cursorOf(r), Limit: 50})
+	list := a.Identity.Credentials
+	if view.Filter == "soon" {
+		list = a.Identity.EndingCredentials
+	}
+	rows, next, err := list(ctx, actor, identity.CredentialQuery{States: states, Text: view.Text, After: cursorOf(r), Limit: 50})
 	if err != nil {
 		return view, err
 	}
@@ -117,6 +124,7 @@ func (a *App) credential(r *http.Request) (templates.Credential, error) {
 		return view, err
 	}
 	view.Row = templates.CredentialRow{Credential: c, Person: person}
+	view.EndsSoon = a.Identity.EndsSoon(c)
 	if view.Events, _, err = a.Log.List(ctx, audit.Filter{Subject: string(c.ID), Limit: 50}); err != nil {
 		return view, err
 	}

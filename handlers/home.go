@@ -84,6 +84,7 @@ func (a *App) home(r *http.Request) (templates.Home, error) {
 	}
 	view.Credential = bestCredential(credentials)
 	view.Situation = situation(view.Validation, view.Credential)
+	view.EndsSoon = view.Credential != nil && a.Identity.EndsSoon(*view.Credential)
 	if view.Situation == "ready" {
 		for i, row := range view.Recent {
 			if row.Document.State == signing.DocumentReady && !row.Document.Signed {

@@ -11,6 +11,9 @@ func (v Validation) Cursor() string { return cursor(v.Since, string(v.ID)) }
 // Cursor is the place of the credential in the list, as CredentialQuery.After takes it.
 func (c Credential) Cursor() string { return cursor(c.CreatedAt, string(c.ID)) }
 
+// endCursor is the place of the credential in a list by its end.
+func (c Credential) endCursor() string { return cursor(c.NotAfter, string(c.ID)) }
+
 // cursor is what the store reads: milliseconds, then the id.
 func cursor(at time.Time, id string) string {
 	return strconv.FormatInt(at.UnixMilli(), 10) + "_" + id

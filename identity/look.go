@@ -104,6 +104,7 @@ func (s *Service) lookAt(ctx context.Context, v Validation) {
 	if err != nil {
 		s.log.WarnContext(ctx, "a look at DTM", "validation", v.ID, "state", v.State, "cause", err)
 	}
+	s.warnOfCheck(ctx, seen)
 	if seen.Version != v.Version {
 		return // written, with its own next look
 	}
@@ -172,6 +173,7 @@ func (s *Service) lookAtCredential(ctx context.Context, c Credential) {
 			return
 		}
 	}
+	s.warnOfCredential(ctx, seen)
 	if seen.Version != c.Version {
 		return
 	}

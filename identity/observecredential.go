@@ -94,6 +94,11 @@ func (s *Service) nextCredentialLook(c Credential, now time.Time) time.Time {
 		return time.Time{}
 	case c.State == CredentialActive || c.State == CredentialSuspended:
 		at := now.Add(day)
+		for _, before := range s.warnings(c) {
+			if from := c.NotAfter.Add(-before); from.After(now) && from.Before(at) {
+				at = from
+			}
+		}
 		if c.NotAfter.After(now) && c.NotAfter.Before(at) {
 			return c.NotAfter.Add(time.Second)
 		}

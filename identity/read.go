@@ -74,6 +74,22 @@ func (s *Service) CredentialsOf(ctx context.Context, a people.Actor, p people.ID
 	return list, ofStore(err)
 }
 
+// EndingCredentials lists everybody's that are near their end, the next one first.
+func (s *Service) EndingCredentials(ctx context.Context, a people.Actor, q CredentialQuery) (list []Credential, next string, err error) {
+	q.Now = s.now()
+	q.EndsBefore = q.Now.Add(s.warnFrom())
+	return s.Credentials(ctx, a, q)
+}
+
+// EndingCount counts those, at most 1000.
+func (s *Service) EndingCount(ctx context.Context, a people.Actor) (int, error) {
+	if err := s.allow(ctx, a, people.ReadAnyCredential, audit.Entry{Action: "credential.list-any", Object: "credential"}); err != nil {
+		return 0, err
+	}
+	n, err := s.store.EndingCount(ctx, s.now(), s.now().Add(s.warnFrom()))
+	return n, ofStore(err)
+}
+
 // Credentials lists everybody's, newest first.
 func (s *Service) Credentials(ctx context.Context, a people.Actor, q CredentialQuery) (list []Credential, next string, err error) {
 	if err := s.allow(ctx, a, people.ReadAnyCredential, audit.Entry{Action: "credential.list-any", Object: "credential"}); err != nil {
@@ -87,7 +103,9 @@ func (s *Service) Credentials(ctx context.Context, a people.Actor, q CredentialQ
 	}
 	if len(list) > q.Limit {
 		list = list[:q.Limit]
-		next = list[q.Limit-1].Cursor()
+		if next = list[q.Limit-1].Cursor(); !q.EndsBefore.IsZero() {
+			next = list[q.Limit-1].endCursor()
+		}
 	}
 	return list, next, nil
 }

@@ -19,7 +19,9 @@ import (
 	"io"
 	"log/slog"
 	"math/big"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"countersign/audit"
@@ -42,10 +44,11 @@ type Options struct {
 	ValidationProfiles map[Standard]string // validation profile at DTM by standard; empty: DTM's own
 	Locale             string              // of new users at DTM; "en_US" when empty
 	Deadlines          Deadlines
-	PollInterval       time.Duration // between looks at a young record; 2 s when zero
-	PortalURL          string        // for links in mails
-	Words              mail.Words    // the texts of mails; nil: English
-	CanSuspend         bool          // the host has suspend and resume
+	WarnBefore         []time.Duration // how long before an end people are told; none: 30, 7 and 1 days
+	PollInterval       time.Duration   // between looks at a young record; 2 s when zero
+	PortalURL          string          // for links in mails
+	Words              mail.Words      // the texts of mails; nil: English
+	CanSuspend         bool            // the host has suspend and resume
 }
 
 // Deadlines say how long a state may wait. Zero fields take the defaults in brackets.
@@ -64,6 +67,7 @@ type Service struct {
 	dtm   Remote
 	log   *slog.Logger
 	now   func() time.Time
+	told  sync.Map // warnings this process has written, so that a watched page writes none again
 }
 
 // NewService fills the gaps of the options.
@@ -88,6 +92,10 @@ func NewService(o Options) *Service {
 	}
 	o.PortalURL = strings.TrimRight(o.PortalURL, "/")
 	o.Approvals = max(o.Approvals, 1)
+	if len(o.WarnBefore) == 0 {
+		o.WarnBefore = []time.Duration{30 * day, 7 * day, day}
+	}
+	o.WarnBefore = slices.Sorted(slices.Values(o.WarnBefore))
 	usually(&o.Deadlines.Start, 10*time.Minute)
 	usually(&o.Deadlines.Person, 14*day)
 	usually(&o.Deadlines.Provider, 30*day)

@@ -76,6 +76,8 @@ type Store interface {
 	CredentialsOf(ctx context.Context, p people.ID) ([]Credential, error)
 	// Credentials lists everybody's.
 	Credentials(ctx context.Context, q CredentialQuery) ([]Credential, error)
+	// EndingCount counts those of Credentials with this EndsBefore, at most 1000.
+	EndingCount(ctx context.Context, now, before time.Time) (int, error)
 	// CredentialCounts counts by state, each at most 1000.
 	CredentialCounts(ctx context.Context) (map[CredentialState]int, error)
 	// DueCredentials claims up to n credentials whose LookAt has come, and moves LookAt to next.
@@ -93,7 +95,11 @@ type QueueQuery struct {
 }
 
 // CredentialQuery narrows the list of credentials: newest first, keyset-paged by (CreatedAt, ID).
+// With EndsBefore it is those that are active or suspended and end after Now and up to then, the
+// next end first, keyset-paged by (NotAfter, ID).
 type CredentialQuery struct {
+	Now, EndsBefore time.Time
+
 	States []CredentialState
 	Text   string // part of the name of the person or of the credential
 	After  string

@@ -64,6 +64,7 @@ type config struct {
 
 	ApprovalHold  time.Duration `group:"Identity checks" env:"APPROVAL_HOLD" envDefault:"5m" help:"How long an approval can be undone before DTM is told, which takes a seat for good."`
 	Approvals     int           `env:"APPROVALS" envDefault:"1" unit:"admins" help:"How many admins have to approve an identity check: 1, or 2, who are never the same person. 2 needs at least two admins, or three where admins are checked themselves."`
+	WarnDays      []int         `env:"WARN_DAYS" envDefault:"30,7,1" unit:"days" help:"How long before a credential, or an identity check that waits for its person, ends by itself that person is mailed, once for each. The longest is also what pages call ending soon."`
 	UsualBasic    string        `env:"USUAL_BASIC" envDefault:"a few minutes" help:"How long the basic check usually takes, as pages say it."`
 	UsualAdvanced string        `env:"USUAL_ADVANCED" envDefault:"a few hours" help:"How long the advanced check usually takes, as pages say it."`
 
@@ -155,6 +156,14 @@ func origin(address string) string {
 		return ""
 	}
 	return u.Scheme + "://" + u.Host
+}
+
+// warnBefore is when people are told of an end.
+func (c config) warnBefore() (all []time.Duration) {
+	for _, days := range c.WarnDays {
+		all = append(all, time.Duration(days)*24*time.Hour)
+	}
+	return all
 }
 
 // roleMap is which value of the role claim gives which role.

@@ -283,6 +283,7 @@ func checkDTM(c config, p *problems) {
 	within("DTM_SIGN_TIMEOUT", c.DTMSign, 5*time.Second, time.Minute)
 	within("LOOK_EVERY", c.LookEvery, 100*time.Millisecond, time.Hour)
 	p.check(c.Approvals == 1 || c.Approvals == 2, "APPROVALS", "it must be 1 or 2.")
+	p.check(!slices.ContainsFunc(c.WarnDays, func(d int) bool { return d < 1 || d > 365 }), "WARN_DAYS", "each must be between 1 and 365.")
 	p.check(c.ApprovalHold >= 0, "APPROVAL_HOLD", "it must not be negative.")
 }
 

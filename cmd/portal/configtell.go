@@ -43,7 +43,11 @@ func told(c config, v variable, environ map[string]string) string {
 	value := reflect.ValueOf(c).Field(v.field)
 	text := fmt.Sprint(value.Interface())
 	if value.Kind() == reflect.Slice {
-		text = strings.Join(value.Interface().([]string), ",")
+		var all []string
+		for i := range value.Len() {
+			all = append(all, fmt.Sprint(value.Index(i).Interface()))
+		}
+		text = strings.Join(all, ",")
 	}
 	from := ""
 	switch {

@@ -172,7 +172,7 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 	}
 	bytes := blob.NewStore(folder, master)
 	checks := identity.NewService(identity.Options{
-		Store: store.Identity(), Remote: remote, Log: log, ApprovalHold: c.ApprovalHold, Approvals: c.Approvals, AccountID: c.DTMAccount, OrganizationID: c.DTMOrganization,
+		Store: store.Identity(), Remote: remote, Log: log, ApprovalHold: c.ApprovalHold, Approvals: c.Approvals, WarnBefore: c.warnBefore(), AccountID: c.DTMAccount, OrganizationID: c.DTMOrganization,
 		ValidationProfiles: map[identity.Standard]string{identity.Basic: c.DTMBasic, identity.AdvancedPlus: c.DTMAdvanced},
 		PortalURL:          c.BaseURL, Words: templates.Catalogue{}, CanSuspend: c.DTMSuspend,
 	})

@@ -40,6 +40,15 @@ func credentials() []Entry {
 		}
 		out = append(out, entry("credential-"+string(s), "Credential: "+string(s), templates.CredentialPage, v))
 	}
+	ending := templates.Credential{Page: page(&ben, "Credential", "credentials"), Row: rows[1], EndsSoon: true, CanRevoke: true}
+	ending.Row.Credential.NotAfter = in(6*day + time.Hour)
+	endsOwn := ending
+	endsOwn.Page, endsOwn.Own = page(&ada, "Credential", "credentials"), true
+	endsOwn.Row.Credential.NotAfter = in(20 * time.Hour)
+	soon := all
+	soon.Filter, soon.Rows, soon.Counts = "soon", []templates.CredentialRow{ending.Row}, map[string]int{"all": 42, "active": 36, "pending": 2, "suspended": 1, "ended": 3, "soon": 1}
+	noneSoon := soon
+	noneSoon.Rows, noneSoon.Older = nil, ""
 	mine := templates.Credential{Page: page(&ada, "Credential", "credentials"), Row: rows[1], Own: true, CanSuspend: true, CanRevoke: true, Problem: "DigiCert does not answer. Nothing was changed."}
 	ask := templates.Consequences{
 		Page: task(page(&ben, "Revoke this credential?", "credentials"), "Keep it", "/credentials/c-1"), Row: rows[1], Ask: "ada-example-7f2k19", Open: 1, Released: 19,
@@ -49,6 +58,10 @@ func credentials() []Entry {
 	wrong.Own, wrong.Typed, wrong.Open, wrong.Released = true, "ada", 0, 0
 	wrong.Errors = map[string]string{"reason": "Choose a reason.", "typed": "This is not the name of the credential."}
 	return append(out,
+		entry("credential-ends", "Credential: ends in some days", templates.CredentialPage, ending),
+		entry("credential-ends-own", "Credential: one’s own, ends tomorrow", templates.CredentialPage, endsOwn),
+		entry("credentials-soon", "Credentials: those that end soon", templates.CredentialsPage, soon),
+		entry("credentials-soon-none", "Credentials: none ends soon", templates.CredentialsPage, noneSoon),
 		entry("credential-own", "Credential: one’s own, with a problem", templates.CredentialPage, mine),
 		entry("revoke", "Revoke a credential", templates.ConsequencesPage, ask),
 		entry("revoke-errors", "Revoke a credential, with errors", templates.ConsequencesPage, wrong))

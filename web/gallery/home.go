@@ -75,6 +75,11 @@ func homes() []Entry {
 	waiting.Document = &first
 	show("document", "a document waits", waiting)
 
+	ends, near := ready, active
+	near.NotAfter = in(6*day + time.Hour)
+	ends.Credential, ends.EndsSoon = &near, true
+	show("ends-soon", "ready, the credential ends soon", ends)
+
 	suspended, resting := home(&ada, "suspended"), credential(identity.CredentialSuspended)
 	suspended.Validation, suspended.Credential, suspended.Recent = &approved, &resting, recent()
 	show("suspended", "credential suspended", suspended)

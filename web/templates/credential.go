@@ -2,7 +2,9 @@ package templates
 
 import (
 	"context"
+	"math"
 	"strings"
+	"time"
 
 	"countersign/identity"
 )
@@ -25,6 +27,9 @@ func certificateName(c identity.Credential, person string) string {
 	}
 	return person
 }
+
+// daysUntil counts begun days, so that the last day is one.
+func daysUntil(p Page, t time.Time) int { return int(math.Ceil(t.Sub(p.now()).Hours() / 24)) }
 
 func credentialSentence(ctx context.Context, v Credential) string {
 	switch v.Row.Credential.State {

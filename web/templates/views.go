@@ -70,6 +70,7 @@ type Home struct {
 	Situation   string // "new", "waiting", "your_turn", "refused", "approved", "ready", "document", "suspended"; for admins without signer role "admin", for auditors "auditor"
 	Validation  *identity.Validation
 	Credential  *identity.Credential
+	EndsSoon    bool         // the credential does
 	Document    *DocumentRow // the document that waits, in situation "document"
 	Recent      []DocumentRow
 	Total       int         // of own documents
@@ -285,7 +286,7 @@ type Credentials struct {
 	Page
 	All    bool
 	Rows   []CredentialRow
-	Counts map[string]int // "all", "active", "pending", "suspended", "ended"
+	Counts map[string]int // "all", "active", "pending", "suspended", "ended", "soon"
 	Filter string
 	Text   string
 	Older  string
@@ -296,6 +297,7 @@ type Credential struct {
 	Page
 	Row                              CredentialRow
 	Own                              bool
+	EndsSoon                         bool
 	CanSuspend, CanResume, CanRevoke bool
 	Events                           []audit.Entry
 	Names                            map[people.ID]string
