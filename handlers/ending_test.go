@@ -17,7 +17,8 @@ func TestACredentialNearItsEndIsShownToItsOwnerAndToAdmins(t *testing.T) {
 	}
 	require.Contains(t, w.cleo.Get("/credentials?show=soon").Body, "None ends soon")
 
-	_, err := w.DB.Write.Exec(w.DB.Write.Rebind("UPDATE credentials SET not_after = ? WHERE id = ?"), w.Clock.Now().Add(6*24*time.Hour).UnixMilli(), w.credential.ID)
+	_, err := w.DB.Write.Exec(w.DB.Write.Rebind("UPDATE credentials SET not_before = ?, not_after = ? WHERE id = ?"),
+		w.Clock.Now().Add(-359*24*time.Hour).UnixMilli(), w.Clock.Now().Add(6*24*time.Hour).UnixMilli(), w.credential.ID)
 	require.NoError(t, err)
 	for _, own := range []string{w.ada.Get("/").Body, w.ada.Get(page).Body} {
 		require.Contains(t, own, "Your credential ends on")
