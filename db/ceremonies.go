@@ -21,6 +21,8 @@ type ceremonyRow struct {
 	Sends          int    `db:"sends"`
 	CodeSentAt     int64  `db:"code_sent_at"`
 	CodeEnds       int64  `db:"code_ends"`
+	GoOn           bool   `db:"go_on"`
+	Room           int    `db:"room"`
 	CreatedAt      int64  `db:"created_at"`
 	Since          int64  `db:"since"`
 	Deadline       int64  `db:"deadline"`
@@ -34,7 +36,7 @@ func toCeremonyRow(c signing.Ceremony) ceremonyRow {
 		ID: string(c.ID), Owner: string(c.Owner), Credential: c.Credential, CredentialName: c.CredentialName,
 		SignAlgo: c.SignAlgo, SignParams: c.SignParams, Factor: toJSON(c.Factor), State: string(c.State),
 		Reason: c.Reason, Tries: c.Tries, Sends: c.Sends, CodeSentAt: ms(c.CodeSentAt), CodeEnds: ms(c.CodeEnds),
-		CreatedAt: ms(c.CreatedAt), Since: ms(c.Since), Deadline: ms(c.Deadline), Version: c.Version,
+		GoOn: c.GoOn, Room: c.Room, CreatedAt: ms(c.CreatedAt), Since: ms(c.Since), Deadline: ms(c.Deadline), Version: c.Version,
 	}
 }
 
@@ -44,7 +46,7 @@ func (r ceremonyRow) ceremony() (signing.Ceremony, error) {
 		ID: signing.CeremonyID(r.ID), Owner: people.ID(r.Owner), Credential: r.Credential,
 		CredentialName: r.CredentialName, SignAlgo: r.SignAlgo, SignParams: r.SignParams, Factor: factor,
 		State: signing.CeremonyState(r.State), Reason: r.Reason, Tries: r.Tries, Sends: r.Sends,
-		CodeSentAt: at(r.CodeSentAt), CodeEnds: at(r.CodeEnds), CreatedAt: at(r.CreatedAt), Since: at(r.Since),
+		CodeSentAt: at(r.CodeSentAt), CodeEnds: at(r.CodeEnds), GoOn: r.GoOn, Room: r.Room, CreatedAt: at(r.CreatedAt), Since: at(r.Since),
 		Deadline: at(r.Deadline), Version: r.Version,
 	}, err
 }

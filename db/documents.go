@@ -71,6 +71,19 @@ func (s signingStore) Document(ctx context.Context, owner people.ID, id signing.
 	return row.document()
 }
 
+// DocumentsIn are those of these that the owner has.
+func (s signingStore) DocumentsIn(ctx context.Context, owner people.ID, ids []signing.DocumentID) ([]signing.Document, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	where, args, err := sqlx.In("id IN (?) AND owner = ?", ids, owner)
+	if err != nil {
+		return nil, fmt.Errorf("read documents: %w", err)
+	}
+	rows, err := documents.list(ctx, s.Read, where, args...)
+	return convert(rows, documentRow.document, err)
+}
+
 // Documents lists an owner's, newest first.
 func (s signingStore) Documents(ctx context.Context, q signing.DocumentQuery) ([]signing.Document, error) {
 	after, paged, err := parseCursor(q.After)

@@ -120,6 +120,13 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 		}
 	}
 	add("document", func(ctx context.Context) error { _, err := s.Document(ctx, heavy, "d10"); return err })
+	add("documents by id", func(ctx context.Context) error {
+		_, err := s.DocumentsIn(ctx, heavy, []signing.DocumentID{"d10", "d20", "d30"})
+		return err
+	})
+	add("over", func(ctx context.Context) error {
+		return s.Apply(ctx, signing.Change{Over: []signing.OverMail{{Ceremony: "y50"}}})
+	})
 	add("document counts", func(ctx context.Context) error { _, err := s.DocumentCounts(ctx, heavy); return err })
 	add("usage", func(ctx context.Context) error { _, _, err := s.Usage(ctx, heavy); return err })
 	add("revisions", func(ctx context.Context) error { _, err := s.Revisions(ctx, "d10"); return err })

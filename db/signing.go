@@ -33,6 +33,9 @@ func (s signingStore) Apply(ctx context.Context, c signing.Change) error {
 		if err := s.write(ctx, tx, c); err != nil {
 			return err
 		}
+		if err := s.mailWhenOver(ctx, tx, c.Over); err != nil {
+			return err
+		}
 		return checkQuota(ctx, tx, c.Quota)
 	})
 	if s.conflict(err) {
@@ -103,6 +106,29 @@ func (s signingStore) write(ctx context.Context, tx *sqlx.Tx, c signing.Change) 
 		}
 	}
 	return s.addAttempts(ctx, tx, c.Attempts)
+}
+
+// mailWhenOver writes the mail about a ceremony if this change ended its last signature. Two
+// changes that end one each wait for each other, so that the second one sees both.
+func (s signingStore) mailWhenOver(ctx context.Context, tx *sqlx.Tx, all []signing.OverMail) error {
+	for _, o := range all {
+		if err := s.lockUntilCommit(ctx, tx, "over "+string(o.Ceremony)); err != nil {
+			return err
+		}
+		var open int
+		err := tx.GetContext(ctx, &open, tx.Rebind(`SELECT COUNT(*) FROM signatures
+			WHERE ceremony = ? AND state IN ('prepared', 'intended', 'signed', 'assembled')`), o.Ceremony)
+		if err != nil {
+			return fmt.Errorf("count what is open: %w", err)
+		}
+		if open > 0 {
+			continue
+		}
+		if err := s.AddMail(ctx, tx, o.Mail); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Person by id.

@@ -12,6 +12,7 @@ import (
 type sad struct {
 	credential *credential
 	left       int             // signatures
+	used       bool            // signed once
 	hashes     map[string]bool // the only ones it signs; nil under SCAL 1
 	expires    time.Time
 }

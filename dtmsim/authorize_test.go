@@ -199,6 +199,22 @@ func TestSealingInBatchesExtendsOneAuthorization(t *testing.T) {
 	require.Equal(t, 200, status)
 }
 
+func TestStrictlyASADSignsOnceAndIsThenExtended(t *testing.T) {
+	r := start(t, func(o *dtmsim.Options) { o.StrictExtend = true })
+	s := r.Signer("cp-advanced", "ada")
+	one, two := digest("1"), digest("2")
+	sad := r.authorized(s, "cp-advanced", 2, one, two)
+	in := object{"credentialID": s.Credential, "signAlgo": sha256RSA}
+	status, _ := r.csc("signatures/signHash", with(in, object{"SAD": sad, "hash": []string{b64(one)}}))
+	require.Equal(t, 200, status)
+	r.refused("signatures/signHash", with(in, object{"SAD": sad, "hash": []string{b64(two)}}), 400, "invalid_request", "Invalid parameter SAD")
+	status, out := r.csc("credentials/extendTransaction", object{"credentialID": s.Credential, "SAD": sad, "hash": []string{b64(two)}})
+	require.Equal(t, 200, status)
+	r.refused("signatures/signHash", with(in, object{"SAD": out["SAD"], "hash": []string{b64(one)}}), 400, "invalid_request", "Hash is not authorized by the SAD.")
+	status, _ = r.csc("signatures/signHash", with(in, object{"SAD": out["SAD"], "hash": []string{b64(two)}}))
+	require.Equal(t, 200, status)
+}
+
 func TestASADEndsWithItsTimeAndWithItsCredential(t *testing.T) {
 	r := start(t, func(o *dtmsim.Options) { o.SADLife = time.Minute })
 	h := digest("a")

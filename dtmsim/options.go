@@ -35,6 +35,7 @@ type Options struct {
 	CSCAllowAPIKey bool // seal mode: CSC takes x-api-key alone
 	StrictHashes   bool // authorize wants exactly numSignatures hashes
 	RotateRefresh  bool // each use of a refresh token gives another one
+	StrictExtend   bool // activation data signs once; what is left of it takes extendTransaction (CSC 11.7)
 	Lenient        bool // CSC takes "1" for 1 and "true" for true
 	ErrorObject    bool // DTM errors as one object in place of a list
 	RateLimit      int  // requests per key in five seconds; 0: no limit
@@ -65,6 +66,7 @@ func (o *Options) Flags(fs *flag.FlagSet) {
 	fs.DurationVar(&o.SADLife, "sad-life", defaultSADLife, "life of signature activation data")
 	fs.BoolVar(&o.SendOTP200, "sendotp-200", false, "sendOTP answers 200 {} in place of 204")
 	fs.BoolVar(&o.CSCAllowAPIKey, "csc-allow-api-key", false, "seal mode: CSC takes x-api-key alone")
+	fs.BoolVar(&o.StrictExtend, "strict-extend", false, "each further signHash of an authorization wants extendTransaction")
 	fs.BoolVar(&o.StrictHashes, "strict-hashes", false, "authorize wants exactly numSignatures hashes")
 	fs.BoolVar(&o.RotateRefresh, "rotate-refresh", false, "each use of a refresh token gives another one, and ends the old")
 	fs.Func("redirect-uri", "registered address of the OAuth client, the default one first; may come several times (default: a page of the simulator, and any address on this machine)",

@@ -34,6 +34,9 @@ func cscSign(c *cscCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if d.used && c.opt.StrictExtend {
+		return nil, refuse("Invalid parameter SAD")
+	}
 	hashes, sent, err := c.hashes()
 	if err != nil {
 		return nil, err
@@ -64,6 +67,7 @@ func cscSign(c *cscCall) (any, error) {
 		return nil, refuse("Invalid parameter SAD")
 	}
 	// Taken before the lock is given up: two calls must not spend the same signature.
+	d.used = true
 	if d.left -= len(hashes); d.left == 0 {
 		c.killSAD(value, d, "used up")
 	}

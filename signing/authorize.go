@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"countersign/audit"
@@ -39,7 +40,8 @@ func (s *Service) Authorize(ctx context.Context, a people.Actor, id CeremonyID, 
 		return c, s.declined(ctx, a, action, id, err)
 	}
 	ctx = context.WithoutCancel(ctx)
-	at := &authorizing{s: s, a: a, before: c.State, c: c, signatures: signatures}
+	at := &authorizing{s: s, a: a, before: c.State, c: c, signatures: toSign(signatures)}
+	at.bad, at.prepared = make([]*Error, len(at.signatures)), make([]*pades.Prepared, len(at.signatures))
 	if err := at.claim(ctx); err != nil {
 		return c, s.declined(ctx, a, action, id, err)
 	}
@@ -79,8 +81,10 @@ type authorizing struct {
 	before     CeremonyState // to go back to
 	c          Ceremony
 	signatures []Signature
-	prepared   []*pades.Prepared
-	dead       time.Time // when the activation data may not be used any more
+	prepared   []*pades.Prepared // of each signature
+	bad        []*Error          // why one of many is not signed, found before the key is asked
+	first      error             // the first thing that went wrong
+	dead       time.Time         // when the activation data may not be used any more
 }
 
 // claim moves the ceremony to authorizing and counts the try, before anything goes out.
@@ -145,6 +149,11 @@ func (at *authorizing) approve(ctx context.Context, f Factors) (sad dtmclient.SA
 	if err := <-reread; err != nil {
 		return sad, at.void(ctx, err)
 	}
+	for _, bad := range at.bad {
+		if bad != nil && (!at.c.GoOn || len(at.parts()) == 0) {
+			return sad, at.void(ctx, bad)
+		}
+	}
 	return sad, nil
 }
 
@@ -165,26 +174,40 @@ func description(n int) string {
 	return fmt.Sprintf("Sign %d documents", n)
 }
 
-// reread holds what is about to be signed against what was prepared and what is stored.
+// reread holds what is about to be signed against what was prepared and what is stored. A
+// document that is not as it was is noted; any other trouble is the error.
 func (at *authorizing) reread(ctx context.Context) error {
-	for _, g := range at.signatures {
-		d, revisions, err := at.s.ready(ctx, at.a, g.Document)
-		if err != nil {
+	for i := range at.signatures {
+		p, err := at.asPrepared(ctx, at.signatures[i])
+		var f *Error
+		switch {
+		case err == nil:
+			at.prepared[i] = p
+		case errors.As(err, &f) && f.Kind == KindConflict:
+			at.bad[i] = f
+		default:
 			return err
 		}
-		if d.Revisions != g.Base || g.State != SignaturePrepared {
-			return fail(codeChanged, errors.New("the document has another revision than was prepared"))
-		}
-		p, err := at.s.prepared(ctx, d, g)
-		if err != nil {
-			return at.s.broken(context.WithoutCancel(ctx), d, err)
-		}
-		if _, err := at.s.checkBytes(ctx, d, revisions, p.Stored); err != nil {
-			return at.s.broken(context.WithoutCancel(ctx), d, err)
-		}
-		at.prepared = append(at.prepared, p.Prepared)
 	}
 	return nil
+}
+
+func (at *authorizing) asPrepared(ctx context.Context, g Signature) (*pades.Prepared, error) {
+	d, revisions, err := at.s.ready(ctx, at.a, g.Document)
+	if err != nil {
+		return nil, err
+	}
+	if d.Revisions != g.Base || g.State != SignaturePrepared {
+		return nil, fail(codeChanged, errors.New("the document has another revision than was prepared"))
+	}
+	p, err := at.s.prepared(ctx, d, g)
+	if err != nil {
+		return nil, at.s.broken(context.WithoutCancel(ctx), d, err)
+	}
+	if _, err := at.s.checkBytes(ctx, d, revisions, p.Stored); err != nil {
+		return nil, at.s.broken(context.WithoutCancel(ctx), d, err)
+	}
+	return p.Prepared, nil
 }
 
 // preparation is what is stored between Begin and the release.
@@ -279,7 +302,16 @@ func (at *authorizing) void(ctx context.Context, why error) error {
 		f.Signed = nothingSpent
 	}
 	t := at.s.step(at.a)
-	failAll(t, &at.c, at.signatures, f.Code)
+	for i, bad := range at.bad {
+		if g := &at.signatures[i]; bad != nil && g.State == SignaturePrepared {
+			at.s.drop(t, g, bad.Code)
+		}
+	}
+	rest := f.Code
+	if slices.ContainsFunc(at.bad, func(e *Error) bool { return e != nil }) {
+		rest = codeNotAsked // what was wrong was wrong with others
+	}
+	at.s.failAll(t, &at.c, at.signatures, f.Code, rest)
 	if err := at.s.apply(ctx, t); err != nil && !errors.Is(err, ErrConflict) {
 		at.s.Log.ErrorContext(ctx, "ceremony left to the sweep", "ceremony", at.c.ID, "code", f.Code, "error", err)
 	}
@@ -287,13 +319,22 @@ func (at *authorizing) void(ctx context.Context, why error) error {
 }
 
 // failAll ends a ceremony and what it had open, where nothing was signed.
-func failAll(t *step, c *Ceremony, signatures []Signature, code string) {
+func (s *Service) failAll(t *step, c *Ceremony, signatures []Signature, code, each string) {
 	c.Reason = code
 	t.ceremony(c, CeremonyFailed, time.Time{}, "ceremony.fail").Outcome = audit.Failed
 	for i := range signatures {
 		if g := &signatures[i]; CanMoveSignature(g.State, SignatureFailed) && g.Value == nil {
-			g.Reason = code
-			t.signature(g, SignatureFailed, time.Time{}, "signature.fail").Outcome = audit.Failed
+			s.drop(t, g, each)
 		}
 	}
+}
+
+// toSign are the signatures that are still to be made: a document may have been taken out.
+func toSign(all []Signature) (some []Signature) {
+	for _, g := range all {
+		if g.State == SignaturePrepared {
+			some = append(some, g)
+		}
+	}
+	return some
 }

@@ -8,26 +8,36 @@ import (
 	"slices"
 	"time"
 
-	"countersign/dtmclient"
 	"countersign/pades"
 	"countersign/people"
 )
 
+// Choice is what a person decides about several documents before they approve.
+type Choice struct {
+	GoOn bool // one document that fails does not stop the others
+}
+
 // Begin prepares every document for one approval with one credential, checks what can be
 // checked before the person is asked for a code, and stores it. The answer to a failed
-// check is the error and the list of checks up to it; nothing is stored then.
+// check is the error and the list of checks up to it; nothing is stored then. When some of
+// several documents are in the way, the error names each of them with its reason.
 //
 // A document has one open preparation. When it is the same one (same credential, same documents,
-// not authorized), it is answered again; when the person now wants another credential or
-// other documents, the old one is cancelled, and a code sent for it is worth nothing.
+// same choice, not authorized), it is answered again; when the person now wants another
+// credential or other documents, the old one is cancelled, and a code sent for it is worth nothing.
 func (s *Service) Begin(ctx context.Context, a people.Actor, docs []DocumentID, credential string) (Ceremony, []Preflight, error) {
+	return s.BeginWith(ctx, a, docs, credential, Choice{})
+}
+
+// BeginWith is Begin with a choice.
+func (s *Service) BeginWith(ctx context.Context, a people.Actor, docs []DocumentID, credential string, how Choice) (Ceremony, []Preflight, error) {
 	if err := s.may(ctx, a, people.Sign, "ceremony", ""); err != nil {
 		return Ceremony{}, nil, err
 	}
-	c, failed, err := s.begin(ctx, a, docs, credential)
+	c, failed, err := s.begin(ctx, a, docs, credential, how)
 	if errors.Is(err, ErrConflict) {
 		// Somebody else was quicker, most often the other half of a double click.
-		if open, _, oerr := s.openFor(ctx, a, docs, credential); oerr == nil && open != nil {
+		if open, _, oerr := s.openFor(ctx, a, docs, credential, how); oerr == nil && open != nil {
 			return *open, passed(""), nil
 		}
 	}
@@ -44,11 +54,11 @@ func passedUpTo(failed string) []Preflight {
 	return passed(failed)
 }
 
-func (s *Service) begin(ctx context.Context, a people.Actor, docs []DocumentID, credential string) (c Ceremony, failed string, err error) {
+func (s *Service) begin(ctx context.Context, a people.Actor, docs []DocumentID, credential string, how Choice) (c Ceremony, failed string, err error) {
 	if err := s.countDocuments(docs); err != nil {
 		return c, "", err
 	}
-	open, stale, err := s.openFor(ctx, a, docs, credential)
+	open, stale, err := s.openFor(ctx, a, docs, credential, how)
 	if err != nil || open != nil {
 		if open != nil {
 			c = *open
@@ -65,17 +75,14 @@ func (s *Service) begin(ctx context.Context, a people.Actor, docs []DocumentID, 
 	}
 	now := s.now()
 	c = Ceremony{ID: CeremonyID(id), Owner: a.Person, Credential: credential, CredentialName: k.name, SignAlgo: k.oid,
-		SignParams: k.params, Factor: k.factor, CreatedAt: now}
+		SignParams: k.params, Factor: k.factor, GoOn: how.GoOn && len(docs) > 1, CreatedAt: now}
 	b := &beginning{s: s, a: a, c: c, key: k, now: now}
-	for _, d := range docs {
-		if failed, err := b.prepare(ctx, d); err != nil {
-			b.drop(ctx)
-			return c, failed, err
-		}
+	if failed, err = b.prepareAll(ctx, docs); err == nil {
+		err = b.store(ctx, stale)
 	}
-	if err := b.store(ctx, stale); err != nil {
+	if err != nil {
 		b.drop(ctx)
-		return c, "", err
+		return c, failed, err
 	}
 	return b.c, "", nil
 }
@@ -85,7 +92,7 @@ func (s *Service) countDocuments(docs []DocumentID) error {
 	case len(docs) == 0:
 		return fail(codeNoDocuments, nil)
 	case len(docs) > s.MaxTogether:
-		return fail(codeTooMany, nil)
+		return s.tooMany(s.MaxTogether)
 	}
 	for i, d := range docs {
 		if slices.Contains(docs[:i], d) {
@@ -93,6 +100,13 @@ func (s *Service) countDocuments(docs []DocumentID) error {
 		}
 	}
 	return nil
+}
+
+// tooMany says how many one approval takes.
+func (s *Service) tooMany(most int) error {
+	f := fail(codeTooMany, nil)
+	f.Args = map[string]any{"Most": min(max(most, 1), s.MaxTogether)}
+	return f
 }
 
 // held is an open ceremony that a new one takes the place of.
@@ -103,8 +117,9 @@ type held struct {
 
 // openFor finds what is open for the documents: the ceremony to go on with, or those that
 // have to end first. One that has gone too far is the error.
-func (s *Service) openFor(ctx context.Context, a people.Actor, docs []DocumentID, credential string) (*Ceremony, []held, error) {
+func (s *Service) openFor(ctx context.Context, a people.Actor, docs []DocumentID, credential string, how Choice) (*Ceremony, []held, error) {
 	var all []held
+	var refused []Refused
 	for _, id := range docs {
 		if _, err := s.Store.Document(ctx, a.Person, id); err != nil {
 			return nil, nil, ofStore(err)
@@ -117,7 +132,8 @@ func (s *Service) openFor(ctx context.Context, a people.Actor, docs []DocumentID
 			return nil, nil, ofStore(err)
 		}
 		if !CanMoveCeremony(c.State, CeremonyCancelled) {
-			return nil, nil, closed(c)
+			refused = append(refused, Refused{id, closed(c)})
+			continue
 		}
 		if slices.ContainsFunc(all, func(h held) bool { return h.ceremony.ID == c.ID }) {
 			continue
@@ -128,101 +144,26 @@ func (s *Service) openFor(ctx context.Context, a people.Actor, docs []DocumentID
 		}
 		all = append(all, held{c, signatures})
 	}
-	if len(all) == 1 && all[0].same(docs, credential) && s.now().Before(all[0].ceremony.Deadline) {
+	if len(refused) > 0 {
+		return nil, nil, someRefused(refused, len(docs))
+	}
+	if len(all) == 1 && all[0].same(docs, credential, how) && s.now().Before(all[0].ceremony.Deadline) {
 		return &all[0].ceremony, nil, nil
 	}
 	return nil, all, nil
 }
 
-func (h held) same(docs []DocumentID, credential string) bool {
-	if h.ceremony.Credential != credential || len(h.signatures) != len(docs) {
+func (h held) same(docs []DocumentID, credential string, how Choice) bool {
+	signatures := toSign(h.signatures)
+	if h.ceremony.Credential != credential || len(signatures) != len(docs) || h.ceremony.GoOn != (how.GoOn && len(docs) > 1) {
 		return false
 	}
-	for _, g := range h.signatures {
+	for _, g := range signatures {
 		if !slices.Contains(docs, g.Document) {
 			return false
 		}
 	}
 	return true
-}
-
-// key is what a credential signs with.
-type key struct {
-	algorithm
-	name   string
-	info   dtmclient.CredentialInfo
-	factor Factor
-}
-
-// key asks for the state of the credential now and holds it against the policy.
-func (s *Service) key(ctx context.Context, a people.Actor, credential string, n int) (k key, failed string, err error) {
-	// First through the person: an id of somebody else's ends here.
-	if _, err := s.Credentials.Credential(ctx, a.Person, credential); err != nil {
-		if errors.Is(err, ErrNotFound) {
-			return k, "credential", fail(codeNoCredential, err)
-		}
-		return k, "credential", internal(err)
-	}
-	if k.name, err = s.usable(ctx, a.Person, credential); err != nil {
-		return k, "credential", err
-	}
-	if k.info, err = s.Remote.CredentialInfo(ctx, k.name); err != nil {
-		return k, "key", ofRemote(err)
-	}
-	if k.info.KeyStatus != "enabled" {
-		return k, "key", fail(codeKeyDisabled, fmt.Errorf("key status %q", k.info.KeyStatus))
-	}
-	if k.algorithm, err = choose(k.info); err != nil {
-		return k, "key", err
-	}
-	if st := k.info.CertStatus; st != "" && st != "valid" {
-		return k, "certificate", fail(codeCertificateTime, fmt.Errorf("certificate status %q", st))
-	}
-	if err = s.checkCertificate(k.info.Certificates, s.Now()); err != nil {
-		return k, "certificate", err
-	}
-	if n > max(k.info.Multisign, 1) {
-		return k, "key", fail(codeTooMany, nil)
-	}
-	k.factor, err = factorOf(k.info)
-	return k, "key", err
-}
-
-// usable looks the credential up at its service and answers its name there.
-func (s *Service) usable(ctx context.Context, owner people.ID, credential string) (name string, err error) {
-	fresh, err := s.Credentials.Fresh(ctx, credential)
-	switch {
-	case errors.Is(err, ErrNotFound):
-		return "", fail(codeNoCredential, err)
-	case err != nil:
-		return "", ofRemote(err)
-	case fresh.Person != owner:
-		return "", fail(codeNoCredential, errors.New("the credential is bound to somebody else now"))
-	case !fresh.Usable:
-		f := fail(codeCredential, nil)
-		f.Args = map[string]any{"Reason": fresh.Reason}
-		return "", f
-	}
-	return fresh.Name, nil
-}
-
-// factorOf reads how a credential is approved. A factor that may be left out is asked for
-// when no other is demanded: a signature without any is not the person's.
-func factorOf(info dtmclient.CredentialInfo) (Factor, error) {
-	f := Factor{Mode: info.AuthMode, PIN: string(info.PIN.Presence), PINLabel: info.PIN.Label, PINDigits: info.PIN.Format == "N",
-		OTP: string(info.OTP.Presence), OTPType: info.OTP.Type, OTPLabel: info.OTP.Label, OTPDigits: info.OTP.Format == "N",
-		Bound: info.SCAL == "2"}
-	switch {
-	case f.Mode == "implicit", f.NeedsOTP(), f.NeedsPIN():
-		return f, nil
-	case f.Mode == "explicit" && f.OTP == "optional":
-		f.OTP = "true"
-		return f, nil
-	case f.Mode == "explicit" && f.PIN == "optional":
-		f.PIN = "true"
-		return f, nil
-	}
-	return f, fail(codeFactorUnsupported, fmt.Errorf("mode %q, PIN %q, OTP %q", f.Mode, f.PIN, f.OTP))
 }
 
 // beginning is a ceremony being put together.
@@ -234,6 +175,36 @@ type beginning struct {
 	now        time.Time
 	documents  []Document
 	signatures []Signature
+}
+
+// prepareAll prepares each document. Of several, all that are in the way are named at once.
+func (b *beginning) prepareAll(ctx context.Context, docs []DocumentID) (failed string, err error) {
+	var refused []Refused
+	for _, d := range docs {
+		step, err := b.prepare(ctx, d)
+		var f *Error
+		switch {
+		case err == nil:
+		case len(docs) > 1 && errors.As(err, &f) && f.Kind == KindConflict:
+			refused = append(refused, Refused{d, f})
+		default:
+			return step, err
+		}
+	}
+	if len(refused) > 0 {
+		return "document", someRefused(refused, len(docs))
+	}
+	return "", nil
+}
+
+// someRefused names those of several documents that are in the way.
+func someRefused(refused []Refused, of int) *Error {
+	if of == 1 {
+		return refused[0].Error
+	}
+	f := fail(codeSomeRefused, refused[0].Error)
+	f.Documents = refused
+	return f
 }
 
 // prepare reads one document again, prepares its increment and keeps that as a blob.
@@ -325,7 +296,11 @@ func (b *beginning) store(ctx context.Context, stale []held) error {
 	}
 	person := string(b.a.Person)
 	t.Attempts = []Attempt{{Action: "ceremony.begin", Subject: person, At: t.now}}
-	t.Limits = []Limit{{Action: "ceremony.begin", Subject: person, Since: t.now.Add(-time.Hour), Max: b.s.Limits.BeginsPerHour}}
+	for range b.signatures {
+		t.Attempts = append(t.Attempts, Attempt{Action: "document.prepare", Subject: person, At: t.now})
+	}
+	t.Limits = []Limit{{Action: "ceremony.begin", Subject: person, Since: t.now.Add(-time.Hour), Max: b.s.Limits.BeginsPerHour},
+		{Action: "document.prepare", Subject: person, Since: t.now.Add(-time.Hour), Max: b.s.Limits.SignsPerHour - len(b.signatures) + 1}}
 	err := b.s.applyAt(ctx, PointBegin, t)
 	if errors.Is(err, ErrLimited) {
 		f := fail(codeTooOften, err)

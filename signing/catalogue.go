@@ -27,6 +27,7 @@ const (
 
 	codeNoDocuments       = "no_documents"
 	codeTooMany           = "too_many_documents"
+	codeSomeRefused       = "some_refused"
 	codeNoCredential      = "credential_missing"
 	codeCredential        = "credential_unusable"
 	codeKeyDisabled       = "key_disabled"
@@ -68,6 +69,8 @@ const (
 	codeSignRefused     = "sign_refused"
 	codeSignUnreachable = "sign_unreachable"
 	codeOutcomeUnknown  = "outcome_unknown"
+	codeNotAsked        = "not_asked"
+	codeNotExtended     = "not_extended"
 	codeValueCount      = "value_count"
 	codeValueWrong      = "value_wrong"
 	codeOwnCheck        = "own_check"
@@ -141,6 +144,7 @@ var catalogue = map[string]Error{
 
 	codeNoDocuments:       {Kind: KindInvalid, Sentence: "No document was chosen.", Signed: nothing, Who: youAgain},
 	codeTooMany:           {Kind: KindInvalid, Sentence: "These are more documents than one approval can sign.", Signed: nothing, Who: "You can sign fewer at a time."},
+	codeSomeRefused:       {Kind: KindConflict, Sentence: "Some of these documents cannot be signed now.", Signed: nothing, Who: "You can take them out of the list and sign the others."},
 	codeNoCredential:      {Kind: KindInvalid, Sentence: "This credential is not there, or not yours.", Signed: nothing, Who: youAgain},
 	codeCredential:        {Kind: KindConflict, Sentence: "This credential cannot sign now.", Signed: nothing, Who: adminHelps},
 	codeKeyDisabled:       {Kind: KindConflict, Sentence: "DigiCert has switched off the key of this credential.", Signed: nothing, Who: adminHelps},
@@ -182,6 +186,8 @@ var catalogue = map[string]Error{
 	codeSignRefused:     {Kind: KindRemote, Sentence: "DigiCert accepted the approval and then refused to sign.", Signed: nothingSpent, Who: adminKnows},
 	codeSignUnreachable: {Kind: KindRemote, Sentence: "DigiCert could not be reached when it should have signed.", Signed: nothingSpent, Who: youBegin},
 	codeOutcomeUnknown:  {Kind: KindRemote, Sentence: "DigiCert was asked to sign and gave no clear answer.", Signed: notKnown, Who: "You can begin again; we never ask twice by ourselves."},
+	codeNotAsked:        {Kind: KindConflict, Sentence: "Signing stopped before it came to this document.", Signed: nothing, Who: youNewCode},
+	codeNotExtended:     {Kind: KindRemote, Sentence: "DigiCert did not let the approval go on to these documents.", Signed: nothing, Who: youNewCode},
 	codeValueCount:      {Kind: KindRemote, Sentence: "DigiCert answered with something that is not the signatures we asked for.", Signed: madePerhaps, Who: adminKnows},
 	codeValueWrong:      {Kind: KindRemote, Sentence: "DigiCert answered with a signature that does not belong to this document and this certificate.", Signed: madeDiscarded, Who: adminKnows},
 	codeOwnCheck:        {Kind: KindInternal, Sentence: "The signed file did not pass our own check.", Signed: madeDiscarded, Who: adminKnows},

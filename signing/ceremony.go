@@ -25,6 +25,8 @@ type Ceremony struct {
 	Sends          int    // codes sent so far
 	CodeSentAt     time.Time
 	CodeEnds       time.Time // when the code that was sent runs out
+	GoOn           bool      // one document that fails does not stop the others; fixed at the beginning
+	Room           int       // bytes that the tightest preparation leaves for a timestamp token
 	CreatedAt      time.Time
 	Since          time.Time
 	Deadline       time.Time

@@ -114,7 +114,7 @@ func (s *Service) notSent(ctx context.Context, a people.Actor, before, c Ceremon
 	c.Reason = f.Code
 	switch {
 	case f.Code == codeOTPLocked || f.Code == codePINLocked:
-		failAll(t, &c, signatures, f.Code)
+		s.failAll(t, &c, signatures, f.Code, f.Code)
 	case unclear:
 		t.ceremony(&c, CeremonyCodeSent, c.Deadline, "ceremony.send_code").Outcome = audit.Failed
 	default:

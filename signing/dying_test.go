@@ -102,6 +102,9 @@ func (x dyingStore) Apply(ctx context.Context, c signing.Change) error {
 func (x dyingStore) Document(ctx context.Context, o people.ID, id signing.DocumentID) (signing.Document, error) {
 	return get(x.d, func() (signing.Document, error) { return x.s.Document(ctx, o, id) })
 }
+func (x dyingStore) DocumentsIn(ctx context.Context, o people.ID, ids []signing.DocumentID) ([]signing.Document, error) {
+	return x.s.DocumentsIn(ctx, o, ids)
+}
 func (x dyingStore) Documents(ctx context.Context, q signing.DocumentQuery) ([]signing.Document, error) {
 	return x.s.Documents(ctx, q)
 }
@@ -161,6 +164,9 @@ func (x dyingRemote) Authorize(ctx context.Context, a dtmclient.Authorization) (
 }
 func (x dyingRemote) SignHash(ctx context.Context, h dtmclient.HashesToSign) ([][]byte, error) {
 	return get(x.d, func() ([][]byte, error) { return x.r.SignHash(ctx, h) })
+}
+func (x dyingRemote) ExtendTransaction(ctx context.Context, id string, sad dtmclient.Secret, hashes [][]byte) (dtmclient.SAD, error) {
+	return get(x.d, func() (dtmclient.SAD, error) { return x.r.ExtendTransaction(ctx, id, sad, hashes) })
 }
 func (x dyingRemote) Timestamp(ctx context.Context, digest []byte, h crypto.Hash, nonce []byte) ([]byte, error) {
 	return get(x.d, func() ([]byte, error) { return x.r.Timestamp(ctx, digest, h, nonce) })

@@ -2,6 +2,7 @@ package signing
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"countersign/audit"
@@ -66,7 +67,7 @@ func (s *Service) letGo(ctx context.Context, t *step, a people.Actor, signatures
 			f.Ceremony = c.ID
 			return f
 		}
-		s.cancel(t, &c, all)
+		s.takeOut(t, &c, all, g.Document)
 		return nil // a document has one open preparation
 	}
 	return nil
@@ -92,6 +93,46 @@ func (s *Service) Cancel(ctx context.Context, a people.Actor, id CeremonyID) err
 	}
 	s.dropPrepared(ctx, signatures)
 	return nil
+}
+
+// TakeOut leaves one document out of a ceremony that has not been authorized: the others wait on,
+// under the same code. Without the last one it is cancelled.
+func (s *Service) TakeOut(ctx context.Context, a people.Actor, id CeremonyID, document DocumentID) error {
+	if err := s.may(ctx, a, people.Sign, "ceremony", string(id)); err != nil {
+		return err
+	}
+	about := audit.Entry{Action: "ceremony.take_out", Object: "ceremony", Subject: string(id)}
+	c, signatures, err := s.ceremony(ctx, a, id)
+	if err != nil {
+		return s.refused(ctx, a, about, err)
+	}
+	if !CanMoveCeremony(c.State, CeremonyCancelled) {
+		return s.refused(ctx, a, about, closed(c))
+	}
+	if !slices.ContainsFunc(toSign(signatures), func(g Signature) bool { return g.Document == document }) {
+		return s.refused(ctx, a, about, fail(codeNotFound, nil))
+	}
+	t := s.step(a)
+	s.takeOut(t, &c, signatures, document)
+	if err := s.apply(ctx, t); err != nil {
+		return ofStore(err)
+	}
+	s.dropPrepared(ctx, signatures)
+	return nil
+}
+
+// takeOut moves the ceremony too, so that it and an approval of all of them exclude each other.
+func (s *Service) takeOut(t *step, c *Ceremony, signatures []Signature, document DocumentID) {
+	if len(toSign(signatures)) < 2 {
+		s.cancel(t, c, signatures)
+		return
+	}
+	t.ceremony(c, c.State, c.Deadline, "ceremony.take_out").Facts = map[string]string{"document": string(document)}
+	for i := range signatures {
+		if g := &signatures[i]; g.Document == document && g.State == SignaturePrepared {
+			t.signature(g, SignatureCancelled, time.Time{}, "signature.cancel")
+		}
+	}
 }
 
 func (s *Service) cancel(t *step, c *Ceremony, signatures []Signature) {

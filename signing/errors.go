@@ -37,7 +37,14 @@ type Error struct {
 	Args       map[string]any
 	RetryAfter time.Duration // with KindLimited; zero when unknown
 	Ceremony   CeremonyID    // the open ceremony to look at instead, with KindConflict; may be empty
+	Documents  []Refused     // which of several documents are in the way, and why
 	Cause      error         // for the log, never for the page
+}
+
+// Refused is one of several documents and what is wrong with it.
+type Refused struct {
+	Document DocumentID
+	Error    *Error
 }
 
 func (e *Error) Error() string {

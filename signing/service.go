@@ -56,6 +56,7 @@ type Options struct {
 	PortalURL     string        // for links in mails
 	Words         mail.Words    // the texts of mails; nil: English
 	MaxTogether   int           // most documents in one ceremony: 100
+	SignTogether  int           // most documents in one signHash: 25
 	NoTimestamp   bool          // release at B-B: only where there is no clock service
 
 	// Alarmed is told, in a few constant words, of what should never happen.
@@ -87,6 +88,7 @@ type Limits struct {
 	CodeLife       time.Duration // how long we take a code that was sent: 5 min
 	UploadsPerHour int           // uploads of one person: 2000
 	BeginsPerHour  int           // ceremonies of one person: 600
+	SignsPerHour   int           // documents that one person has prepared for signing: 2000
 }
 
 // Service is the only way documents and signatures change.
@@ -111,11 +113,13 @@ func NewService(o Options) *Service {
 	def(&o.Limits.CodeLife, 5*time.Minute)
 	def(&o.Limits.UploadsPerHour, 2000)
 	def(&o.Limits.BeginsPerHour, 600)
+	def(&o.Limits.SignsPerHour, 2000)
 	def(&o.CeremonyLife, 30*time.Minute)
 	def(&o.AuthorizeWait, 2*time.Minute)
 	def(&o.SignWait, time.Minute)
 	def(&o.FinishLife, 24*time.Hour)
 	def(&o.MaxTogether, 100)
+	def(&o.SignTogether, 25)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

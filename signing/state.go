@@ -56,8 +56,8 @@ func (s SignatureState) Open() bool {
 }
 
 // The edges. A state that leads to itself is changed without moving: an upload that
-// grows, a document whose revisions grow, a code that is sent again, a signature that
-// is tried again. The empty state stands for "no row yet".
+// grows, a document whose revisions grow, a document taken out of a ceremony, a code that is
+// sent again, the next part of many documents, a signature that is tried again. The empty state stands for "no row yet".
 var (
 	documentEdges = map[DocumentState][]DocumentState{
 		"":                  {DocumentReceiving},
@@ -72,10 +72,10 @@ var (
 	// never made leads back; authorized, where the hashes may have left, never does.
 	ceremonyEdges = map[CeremonyState][]CeremonyState{
 		"":                  {CeremonyPrepared},
-		CeremonyPrepared:    {CeremonyCodeSent, CeremonyAuthorizing, CeremonyExpired, CeremonyFailed, CeremonyCancelled},
+		CeremonyPrepared:    {CeremonyPrepared, CeremonyCodeSent, CeremonyAuthorizing, CeremonyExpired, CeremonyFailed, CeremonyCancelled},
 		CeremonyCodeSent:    {CeremonyPrepared, CeremonyCodeSent, CeremonyAuthorizing, CeremonyExpired, CeremonyFailed, CeremonyCancelled},
 		CeremonyAuthorizing: {CeremonyPrepared, CeremonyCodeSent, CeremonyAuthorized, CeremonyFailed},
-		CeremonyAuthorized:  {CeremonyUsed, CeremonyFailed},
+		CeremonyAuthorized:  {CeremonyAuthorized, CeremonyUsed, CeremonyFailed},
 		CeremonyUsed:        {},
 		CeremonyExpired:     {},
 		CeremonyFailed:      {},

@@ -84,6 +84,9 @@ func (t *step) ceremony(c *Ceremony, to CeremonyState, deadline time.Time, actio
 		t.bump = append(t.bump, &c.Version)
 	}
 	t.topic(CeremonyTopic(c.ID), PersonTopic(c.Owner))
+	if action == "" {
+		return &audit.Entry{}
+	}
 	return t.entry(audit.Entry{Action: action, Object: "ceremony", Subject: string(c.ID), Owner: c.Owner,
 		From: string(from), To: string(to), Reason: c.Reason})
 }

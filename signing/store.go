@@ -55,6 +55,14 @@ type Change struct {
 	Mail       []mail.Message
 	Jobs       []DueJob
 	Topics     []string
+	Over       []OverMail // sent with the change that leaves no signature of the ceremony open
+}
+
+// OverMail tells of a whole ceremony. Which of the many changes is the last one only the
+// transaction knows, so each carries it.
+type OverMail struct {
+	Ceremony CeremonyID
+	Mail     mail.Message
 }
 
 // DueJob is a job and when it may start; zero is at once.
@@ -65,7 +73,7 @@ type DueJob struct {
 
 // Attempt is something that is counted: a code entered or sent.
 type Attempt struct {
-	Action  string // "otp.try", "otp.back", "otp.right", "otp.send", "document.submit", "ceremony.begin"
+	Action  string // "otp.try", "otp.back", "otp.right", "otp.send", "document.submit", "ceremony.begin", "document.prepare"
 	Subject string // credential id, or the person's
 	At      time.Time
 }
@@ -96,6 +104,8 @@ type Store interface {
 	Apply(ctx context.Context, c Change) error
 	// Document by id, of this owner; ErrNotFound for anybody else's.
 	Document(ctx context.Context, owner people.ID, id DocumentID) (Document, error)
+	// DocumentsIn are those of these that the owner has, in no order.
+	DocumentsIn(ctx context.Context, owner people.ID, ids []DocumentID) ([]Document, error)
 	// Documents lists an owner's, newest first.
 	Documents(ctx context.Context, q DocumentQuery) ([]Document, error)
 	// DocumentCounts counts an owner's that are shown (not on their way in, not erased) by state, each at most 1000.
@@ -170,6 +180,8 @@ type Remote interface {
 	SendOTP(ctx context.Context, credentialID, clientData string) error
 	Authorize(ctx context.Context, a dtmclient.Authorization) (dtmclient.SAD, error)
 	SignHash(ctx context.Context, h dtmclient.HashesToSign) ([][]byte, error)
+	// ExtendTransaction gets the activation data for the next hashes of an authorization; the old is dead.
+	ExtendTransaction(ctx context.Context, credentialID string, sad dtmclient.Secret, hashes [][]byte) (dtmclient.SAD, error)
 	// Timestamp asks for an RFC 3161 token over the digest: DER of the TimeStampToken.
 	Timestamp(ctx context.Context, digest []byte, hash crypto.Hash, nonce []byte) ([]byte, error)
 }

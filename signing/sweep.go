@@ -92,10 +92,9 @@ func (s *Service) endCeremony(ctx context.Context, c Ceremony) error {
 		expire(t, &c, signatures)
 	case CeremonyAuthorizing:
 		// The activation data was on the stack of a request that is gone: nothing can come of it.
-		failAll(t, &c, signatures, codeAuthorizeUnknown)
+		s.failAll(t, &c, signatures, codeAuthorizeUnknown, codeAuthorizeUnknown)
 	case CeremonyAuthorized:
-		s.unknown(ctx, t, &c, signatures, codeOutcomeUnknown)
-		s.alarm(ctx, "outcome of a signature is not known", "ceremony", c.ID)
+		s.unknown(ctx, t, &c, signatures)
 	default:
 		return ErrConflict
 	}
@@ -104,6 +103,40 @@ func (s *Service) endCeremony(ctx context.Context, c Ceremony) error {
 	}
 	s.dropPrepared(ctx, signatures)
 	return nil
+}
+
+// unknown ends a ceremony that broke off while the key was in use. What was asked for and not
+// stored is not known; what was not asked for is told as that; what has a value is finished.
+func (s *Service) unknown(ctx context.Context, t *step, c *Ceremony, signatures []Signature) {
+	lost, good := false, false
+	for i := range signatures {
+		g := &signatures[i]
+		switch {
+		case g.State == SignatureIntended:
+			lost = true
+			g.Reason = codeOutcomeUnknown
+			t.signature(g, SignatureOutcomeUnknown, time.Time{}, "signature.unknown").Outcome = audit.Failed
+			s.tell(ctx, t, *g, "signing.outcome_unknown")
+		case g.State == SignaturePrepared:
+			s.drop(t, g, codeNotAsked)
+		case g.Value != nil:
+			good = true
+		}
+	}
+	if lost {
+		s.alarm(ctx, "outcome of a signature is not known", "ceremony", c.ID)
+	}
+	switch {
+	case good:
+		t.ceremony(c, CeremonyUsed, time.Time{}, "ceremony.used")
+	case lost:
+		c.Reason = codeOutcomeUnknown
+		t.ceremony(c, CeremonyFailed, time.Time{}, "ceremony.fail").Outcome = audit.Failed
+	default:
+		c.Reason = codeNotAsked
+		t.ceremony(c, CeremonyFailed, time.Time{}, "ceremony.fail").Outcome = audit.Failed
+	}
+	s.tellWhenOver(ctx, t, signatures)
 }
 
 // endSignature finishes what has a value. What has none ends with its ceremony; should that

@@ -66,7 +66,10 @@ func newWorld(t testing.TB, profile string, change ...func(*signing.Options)) *w
 func newWorldOn(t testing.TB, d *db.DB, profile string, change ...func(*signing.Options)) *world {
 	t.Helper()
 	w := &world{t: t, clock: &clock{at: time.Now()}, db: d}
-	w.sim = dtmtest.Start(t, func(o *dtmsim.Options) { o.Now = w.clock.Now; o.PushTimeout = 300 * time.Millisecond })
+	w.sim = dtmtest.Start(t, func(o *dtmsim.Options) {
+		o.Now, o.PushTimeout = w.clock.Now, 300*time.Millisecond
+		o.StrictHashes, o.StrictExtend = true, true
+	})
 	var err error
 	w.client, err = dtmclient.New(dtmclient.Config{BaseURL: w.sim.BaseURL + "/documentmanager", AccountURL: w.sim.BaseURL + "/account",
 		APIKey: dtmclient.Secret(w.sim.APIKey), ClientID: w.sim.ClientID, ClientSecret: dtmclient.Secret(w.sim.ClientSecret),

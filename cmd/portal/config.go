@@ -70,6 +70,7 @@ type config struct {
 
 	Roots       string `group:"Signing and verifying" env:"TRUST_ROOTS" help:"PEM file of the root certificates that verifying trusts. Without it no signature is called valid, only undecided."`
 	NoTimestamp bool   `env:"NO_TIMESTAMP" envDefault:"false" help:"Release signatures without a timestamp. Only for a DTM without signatures/timestamp."`
+	Together    int    `env:"SIGN_TOGETHER" envDefault:"25" unit:"documents" help:"Most documents whose hashes one signHash call takes, 1 to 100. A batch of more is signed in parts under one approval, each with activation data of its own (credentials/extendTransaction); an answer that is lost leaves one part in doubt."`
 	MaxUpload   int64  `env:"MAX_UPLOAD" envDefault:"1000000000" unit:"bytes" help:"Largest document."`
 	MaxVerify   int64  `env:"MAX_VERIFY" envDefault:"100000000" unit:"bytes" help:"Largest file on the public page that verifies."`
 	QuotaBytes  int64  `env:"QUOTA_BYTES" envDefault:"10000000000" unit:"bytes" help:"What one person may keep here."`

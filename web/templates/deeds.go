@@ -194,6 +194,8 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 		return T(ctx, "used the authorization"), T(ctx, "use the authorization")
 	case "ceremony.cancel":
 		return T(ctx, "stopped signing"), T(ctx, "stop signing")
+	case "ceremony.take_out":
+		return T(ctx, "took a document out of a signing"), T(ctx, "take a document out of a signing")
 	case "ceremony.expire":
 		return T(ctx, "let the code run out"), T(ctx, "go on signing")
 	case "ceremony.fail":

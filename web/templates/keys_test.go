@@ -165,7 +165,7 @@ func isText(text string) bool {
 }
 
 // valueName is the name of a value in a sentence: {{.Name}} and what stands before its value.
-var valueName = regexp.MustCompile(`^(\{\{\.\w+\}\}|Free|Total|Left|Bytes|Day|Link|Document|Reference|Reason|Name|Note)$`)
+var valueName = regexp.MustCompile(`^(\{\{\.\w+\}\}|Free|Total|Left|Bytes|Day|Link|Document|Reference|Reason|Name|Note|Most|Count)$`)
 
 // allKeys collects the English texts of the portal.
 func allKeys(t *testing.T) []key {
