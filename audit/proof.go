@@ -23,6 +23,12 @@ func (t *Tree) Proof(ctx context.Context, number int64) (Proof, error) {
 	if err != nil {
 		return Proof{}, fmt.Errorf("prove entry: %w", err)
 	}
+	return t.ProofIn(ctx, number, cp)
+}
+
+// ProofIn proves an entry against a checkpoint of this log; ErrNotNumbered when that does
+// not cover it.
+func (t *Tree) ProofIn(ctx context.Context, number int64, cp Checkpoint) (Proof, error) {
 	if number < 0 || number >= cp.Size {
 		return Proof{}, ErrNotNumbered
 	}

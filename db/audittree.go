@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sort"
 	"strings"
 
 	"github.com/jmoiron/sqlx"
@@ -151,10 +152,19 @@ func (t AuditTree) KeepKey(ctx context.Context, key string) error {
 	return nil
 }
 
-// Keys are all that ever signed, the newest first.
-func (t AuditTree) Keys(ctx context.Context) (keys []string, err error) {
-	if err := t.db.Read.SelectContext(ctx, &keys, "SELECT id FROM audit_keys ORDER BY since DESC, id"); err != nil {
+// Keys are all that ever signed, the newest first; there are a few.
+func (t AuditTree) Keys(ctx context.Context) ([]string, error) {
+	var rows []struct {
+		ID    string `db:"id"`
+		Since int64  `db:"since"`
+	}
+	if err := t.db.Read.SelectContext(ctx, &rows, "SELECT id, since FROM audit_keys"); err != nil {
 		return nil, fmt.Errorf("read the keys of the log: %w", err)
+	}
+	sort.SliceStable(rows, func(i, j int) bool { return rows[i].Since > rows[j].Since })
+	keys := make([]string, len(rows))
+	for i, r := range rows {
+		keys[i] = r.ID
 	}
 	return keys, nil
 }

@@ -46,6 +46,7 @@ INSERT INTO audit (id, at, person, action, object, subject, owner, outcome) WITH
 	CASE i % 100 WHEN 0 THEN 'refused' ELSE 'done' END FROM g;
 UPDATE audit SET number = at - 1, hash = HASH WHERE at <= 29000;
 INSERT INTO audit_head (one, size, root, at) VALUES (1, 29000, HASH, 1);
+INSERT INTO audit_stamps (size, token, at, asked) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH, i, i FROM g;
 INSERT INTO audit_nodes (position, hash) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH FROM g;
 INSERT INTO audit_checkpoints (size, root, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH, i FROM g;
 INSERT INTO outbox (id, recipient, subject, body, about, created_at, due_at, sent_at, failed_at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
@@ -162,6 +163,10 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 	add("nodes", func(ctx context.Context) error { _, err := d.AuditTree().Nodes(ctx, []int64{5, 7, 900}); return err })
 	add("last checkpoint", func(ctx context.Context) error { _, err := d.AuditTree().LastCheckpoint(ctx); return err })
 	add("last kept checkpoint", func(ctx context.Context) error { _, err := d.AuditTree().LastKept(ctx); return err })
+	add("keys of the log", func(ctx context.Context) error { _, err := d.AuditTree().Keys(ctx); return err })
+	add("last stamp", func(ctx context.Context) error { _, _, err := d.AuditTree().LastStamp(ctx); return err })
+	add("stamped", func(ctx context.Context) error { _, _, err := d.AuditTree().StampedFrom(ctx, 500); return err })
+	add("stamps", func(ctx context.Context) error { _, err := d.AuditTree().Stamps(ctx, 500, 600); return err })
 	add("kept checkpoints", func(ctx context.Context) error { _, err := d.AuditTree().Kept(ctx, 500, 20); return err })
 	add("persons", func(ctx context.Context) error {
 		_, _, err := d.People().List(ctx, db.PeopleQuery{After: "900_p900"})
@@ -231,8 +236,8 @@ func planOf(t *testing.T, dialect db.Dialect, plain *sqlx.DB, s statement) (plan
 func faultsOfSQLite(text string, plan []string) (faults []string) {
 	for _, line := range plan {
 		scan := strings.HasPrefix(line, "SCAN ") && !strings.HasPrefix(line, "SCAN CONSTANT ROW") &&
-			!strings.HasPrefix(line, "SCAN jump") && !strings.HasPrefix(line, "SCAN due") && !strings.HasPrefix(line, "SCAN (") && !strings.HasPrefix(line, "SCAN found") &&
-			!strings.HasSuffix(text, "FROM audit_checkpoints ORDER BY size DESC LIMIT 1") // the key is the row's own number: a walk of one
+			!strings.HasPrefix(line, "SCAN jump") && !strings.HasPrefix(line, "SCAN due") && !strings.HasPrefix(line, "SCAN (") && !strings.HasPrefix(line, "SCAN found") && line != "SCAN audit_keys" &&
+			!strings.HasSuffix(text, " ORDER BY size DESC LIMIT 1") // the key is the row's own number: a walk of one
 		ends := strings.Contains(line, " INDEX ") && strings.Contains(text, "LIMIT")
 		walk := strings.HasSuffix(line, "(owner=?)") && strings.Contains(text, "id IN (") // all that one person has, to find a few
 		if scan && !ends || walk || strings.Contains(line, "TEMP B-TREE") && strings.Contains(line, "ORDER BY") {
@@ -255,7 +260,7 @@ func faultsOfPostgres(t *testing.T, plan []string) (faults []string) {
 	var look func(n node)
 	look = func(n node) {
 		// Sorting the few rows of a light owner is cheaper than walking.
-		walks := n.Type == "Seq Scan" && n.Table != "audit_head" // which has one row
+		walks := n.Type == "Seq Scan" && n.Table != "audit_head" && n.Table != "audit_keys" // which have one row, and a few
 		if walks || strings.Contains(n.Type, "Sort") && n.Plans[0].Rows > 200 {
 			faults = append(faults, n.Type+" "+n.Table)
 		}

@@ -29,6 +29,9 @@ type Log interface {
 	List(ctx context.Context, f audit.Filter) (entries []audit.Entry, next string, err error)
 	Entry(ctx context.Context, id string) (audit.Entry, error)
 	LastCheckpoint(ctx context.Context) (audit.Checkpoint, error)
+	// Receipt proves entries to somebody who has not the log; audit.ErrNotNumbered when the
+	// next checkpoint will.
+	Receipt(ctx context.Context, entries []audit.Entry) (audit.Receipt, error)
 }
 
 // People reads persons; db's people store is one.

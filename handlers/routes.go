@@ -88,6 +88,7 @@ func (a *App) Routes() []Route {
 		{"GET", "/documents/{id}/live", Signers, true, a.watchDocument},
 		{"GET", "/documents/{id}/content", Signers, false, a.content},
 		{"GET", "/documents/{id}/download", Signers, false, a.download},
+		{"GET", "/documents/{id}/receipt", Signers, false, a.documentReceipt},
 		{"POST", "/documents/{id}/erase", Signers, false, a.erase},
 		{"GET", "/documents/{id}/sign", Signers, false, a.choose},
 		{"POST", "/documents/{id}/sign", Signers, false, a.begin},
@@ -103,6 +104,7 @@ func (a *App) Routes() []Route {
 		{"GET", "/audit/dtm", Readers, false, a.showRemoteLog},
 		{"GET", "/audit/dtm.csv", Readers, false, a.remoteCSV},
 		{"GET", "/audit/{id}", Readers, false, a.showEntry},
+		{"GET", "/audit/{id}/receipt", Readers, false, a.entryReceipt},
 		{"GET", "/roles", Readers, false, a.showRoles},
 
 		{"GET", "/account", SignedIn, false, a.showAccount},

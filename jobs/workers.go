@@ -54,7 +54,12 @@ type Sweeper interface {
 	Sweep(ctx context.Context) (int, error)
 }
 
-// Config of the workers. Everything but Sweep, Observe and the times is required.
+// Work looks whether there is something to do, and does it. Optional.
+type Work interface {
+	Run(ctx context.Context) (int, error)
+}
+
+// Config of the workers. Everything but Sweep, Stamp, Observe and the times is required.
 type Config struct {
 	DB          Database
 	Signing     Signing
@@ -62,6 +67,7 @@ type Config struct {
 	Mail        Mail
 	Tree        Tree
 	Sweep       Sweeper
+	Stamp       Work          // has the audit log's checkpoints stamped
 	LookEvery   time.Duration // 2 s: how often DTM and overdue rows are looked at
 	MailEvery   time.Duration // 2 s
 	NumberEvery time.Duration // 5 s
@@ -95,6 +101,8 @@ type (
 	NumberAudit struct{}
 	// SweepEnded clears away what has ended.
 	SweepEnded struct{}
+	// StampAudit has a checkpoint of the audit log stamped by a clock service.
+	StampAudit struct{}
 )
 
 // Kind names the job.
@@ -105,6 +113,9 @@ func (NumberAudit) Kind() string { return "number-audit" }
 
 // Kind names the job.
 func (SweepEnded) Kind() string { return "sweep-ended" }
+
+// Kind names the job.
+func (StampAudit) Kind() string { return "stamp-audit" }
 
 // work is a river.Worker made of a function.
 type work[T river.JobArgs] struct {
@@ -160,6 +171,10 @@ func New(c Config) (*Workers, error) {
 	if c.Sweep != nil {
 		add(kinds, looking[SweepEnded](c.Log, c.Sweep.Sweep))
 		periodic = append(periodic, every(10*time.Minute, SweepEnded{}))
+	}
+	if c.Stamp != nil {
+		add(kinds, looking[StampAudit](c.Log, c.Stamp.Run))
+		periodic = append(periodic, every(time.Minute, StampAudit{}))
 	}
 	d, hear, err := hearing(c.DB)
 	if err != nil {

@@ -91,7 +91,10 @@ func forSigning(c identity.Credential) signing.Credential {
 }
 
 // auditLog joins the two halves of the log that pages read.
-type auditLog struct{ store *db.DB }
+type auditLog struct {
+	store *db.DB
+	tree  *audit.Tree
+}
 
 func (l auditLog) List(ctx context.Context, f audit.Filter) ([]audit.Entry, string, error) {
 	return l.store.Audit().List(ctx, f)
@@ -101,6 +104,9 @@ func (l auditLog) Entry(ctx context.Context, id string) (audit.Entry, error) {
 }
 func (l auditLog) LastCheckpoint(ctx context.Context) (audit.Checkpoint, error) {
 	return l.store.AuditTree().LastCheckpoint(ctx)
+}
+func (l auditLog) Receipt(ctx context.Context, entries []audit.Entry) (audit.Receipt, error) {
+	return l.tree.Receipt(ctx, l.store.AuditTree(), entries)
 }
 
 // verifier checks with the configured roots.

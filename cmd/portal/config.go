@@ -33,8 +33,9 @@ type config struct {
 	BlobDir       string  `env:"BLOB_DIR" envDefault:"data/blobs" help:"Folder of the encrypted documents."`
 	MasterKey     secret  `env:"MASTER_KEY,required" help:"Wraps the keys of all documents: 32 random bytes in base64. Older keys may follow; the first wraps, all unwrap. Without it every document is lost."`
 
-	AuditKey    secret `group:"Audit log" env:"AUDIT_KEY" help:"Signs the checkpoints of the log: 32 to 64 random bytes in base64. Empty: the key is derived from the first MASTER_KEY. A new one may replace it at any time: what the old one signed can still be checked."`
-	AuditOrigin string `env:"AUDIT_ORIGIN" help:"Name of the log in its checkpoints and receipts. Empty: the host of BASE_URL and /audit."`
+	AuditKey    secret        `group:"Audit log" env:"AUDIT_KEY" help:"Signs the checkpoints of the log: 32 to 64 random bytes in base64. Empty: the key is derived from the first MASTER_KEY. A new one may replace it at any time: what the old one signed can still be checked."`
+	AuditStamp  time.Duration `env:"AUDIT_TIMESTAMP_EVERY" envDefault:"1h" help:"How often the clock service stamps a checkpoint of the log that has grown, 1m to 24h; not with NO_TIMESTAMP."`
+	AuditOrigin string        `env:"AUDIT_ORIGIN" help:"Name of the log in its checkpoints and receipts. Empty: the host of BASE_URL and /audit."`
 
 	Issuer       string        `group:"Signing in" env:"OIDC_ISSUER,required" help:"Issuer of the OpenID provider, exactly as its discovery document says it."`
 	ClientID     string        `env:"OIDC_CLIENT_ID,required" help:"Client id of this site at the provider. Its redirect address is BASE_URL/auth/callback, after signing out BASE_URL/signed-out."`

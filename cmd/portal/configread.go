@@ -234,6 +234,7 @@ func checkStorage(c config, p *problems) {
 	checkKeys(p, "AUDIT_KEY", c.AuditKey, 32, 64)
 	_, err := audit.NewSigner(c.auditOrigin(), make([]byte, 32))
 	p.check(err == nil || c.AuditOrigin == "", "AUDIT_ORIGIN", "it must be a name such as sign.example.com/audit, without blanks and plus signs.")
+	p.check(c.AuditStamp >= time.Minute && c.AuditStamp <= 24*time.Hour, "AUDIT_TIMESTAMP_EVERY", "it must be between 1m and 24h.")
 }
 
 // auditOrigin names the log: an address without its scheme.

@@ -21,6 +21,8 @@ const usage = `portal <command>
   fsck [-quick] [-json] [-ledger FILE] check that all that is stored is as it must be; writes nothing
   config [-markdown]                   print the configuration in force, or the reference of it
   verify [-roots FILE] [-json] FILE    check the signatures of a PDF, offline
+  receipt verify FILE                  check a receipt of the audit log, offline; more with -h
+  audit key                            print the keys that checkpoints of the log are signed with
   version                              what this program is
 
 Configuration is described in docs/configuration.md.
@@ -52,6 +54,10 @@ func run(ctx context.Context, args []string) int {
 		return tellConfig(rest)
 	case "verify":
 		return verify(ctx, rest)
+	case "receipt":
+		return receipt(rest)
+	case "audit":
+		return auditCommand(ctx, rest)
 	case "version":
 		fmt.Println(version())
 		return 0

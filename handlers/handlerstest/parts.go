@@ -2,15 +2,19 @@ package handlerstest
 
 import (
 	"context"
+	"crypto"
 	"crypto/x509"
 	"errors"
 	"io"
+	"time"
 
 	"countersign/audit"
 	"countersign/blob"
 	"countersign/db"
+	"countersign/dtmclient"
 	"countersign/identity"
 	"countersign/pades"
+	"countersign/pades/tsp"
 	"countersign/people"
 	"countersign/signing"
 )
@@ -77,7 +81,10 @@ func forSigning(c identity.Credential) signing.Credential {
 	return out
 }
 
-type auditLog struct{ store *db.DB }
+type auditLog struct {
+	store *db.DB
+	tree  *audit.Tree
+}
 
 func (l auditLog) List(ctx context.Context, f audit.Filter) ([]audit.Entry, string, error) {
 	return l.store.Audit().List(ctx, f)
@@ -89,6 +96,25 @@ func (l auditLog) Entry(ctx context.Context, id string) (audit.Entry, error) {
 
 func (l auditLog) LastCheckpoint(ctx context.Context) (audit.Checkpoint, error) {
 	return l.store.AuditTree().LastCheckpoint(ctx)
+}
+
+func (l auditLog) Receipt(ctx context.Context, entries []audit.Entry) (audit.Receipt, error) {
+	return l.tree.Receipt(ctx, l.store.AuditTree(), entries)
+}
+
+// clock is the simulator's clock service.
+type clock struct{ remote *dtmclient.Client }
+
+func (c clock) Stamp(ctx context.Context, digest []byte) (token []byte, at time.Time, err error) {
+	token, err = c.remote.Timestamp(ctx, digest, crypto.SHA256, []byte{1, 2, 3, 4})
+	if err != nil {
+		return nil, at, err
+	}
+	parsed, err := tsp.ParseToken(token)
+	if err != nil {
+		return nil, at, err
+	}
+	return token, parsed.Time, parsed.Check(digest, nil)
 }
 
 type verifier struct{ roots *x509.CertPool }

@@ -65,7 +65,9 @@ type Site struct {
 	Clock    *Clock
 	Log      *Log
 	Stop     context.CancelFunc // ends the event streams, as draining does
-	Secrets  []string           // configured ones: keys, client secrets
+	Tree     *audit.Tree
+	Stamper  *audit.Stamper
+	Secrets  []string // configured ones: keys, client secrets
 	hits     hits
 	signing  signing.Options
 	pages    handlers.Config
@@ -152,6 +154,10 @@ func (s *Site) startServices(o Options, log *slog.Logger) {
 		Now: s.Clock.Now, Log: log, Reserve: -1, Roots: s.Sim.Roots, PortalURL: s.URL, Words: templates.Catalogue{}}
 	change(o.Signing, &so)
 	s.Signing, s.signing = signing.NewService(so), so
+	signer, err := audit.NewSigner("sign.example.test/audit", masterKey)
+	require.NoError(t, err)
+	s.Tree = &audit.Tree{Store: s.DB.AuditTree(), Signer: signer, Now: s.Clock.Now}
+	s.Stamper = &audit.Stamper{Store: s.DB.AuditTree(), Clock: clock{client}, Every: time.Hour, Now: s.Clock.Now}
 	s.Secrets = append(s.Secrets, s.Sim.APIKey, s.Sim.ClientSecret, string(masterKey))
 }
 
@@ -159,7 +165,7 @@ func (s *Site) startPages(o Options, log *slog.Logger) {
 	t := s.T
 	stop, cancel := context.WithCancel(context.Background())
 	s.Stop = cancel
-	hc := handlers.Config{Identity: s.Identity, Signing: s.Signing, Auth: s.Auth, Log: auditLog{s.DB}, People: s.DB.People(), Changes: s.DB,
+	hc := handlers.Config{Identity: s.Identity, Signing: s.Signing, Auth: s.Auth, Log: auditLog{s.DB, s.Tree}, People: s.DB.People(), Changes: s.DB,
 		Verify: verifier{s.Sim.Roots}, Health: fine{}, Brand: templates.Brand{Name: "Countersign", Organization: "Example Works", HelpEmail: "help@example.test"},
 		BaseURL: s.URL, Issuer: s.Provider.URL, Hue: 266, Chroma: 0.165, Trouble: func(err error) string { return string(s.DB.Trouble(err)) }, MaxBytes: 1 << 30, MaxVerify: 1 << 20, Now: s.Clock.Now, Logger: log}
 	change(o.Handlers, &hc)
