@@ -2,15 +2,14 @@ package dtmclient
 
 import (
 	"context"
-	"errors"
 	"net/http"
-	"net/url"
 	"strings"
 	"sync"
 	"time"
 )
 
-// Authenticator puts onto a request what proves who we are.
+// Authenticator puts onto a request what proves who we are. DTM's API and CSC may each
+// have one of its own, since DigiCert's pages contradict each other about what CSC takes.
 type Authenticator interface {
 	Authenticate(ctx context.Context, r *http.Request) error
 	// Refused tells that the service answered 401 to this request, and answers whether
@@ -29,6 +28,7 @@ func (k apiKey) Authenticate(_ context.Context, r *http.Request) error {
 }
 
 func (apiKey) Refused(*http.Request) bool { return false }
+func (k apiKey) secrets() []Secret        { return []Secret{Secret(k)} }
 
 // ClientCertificate authenticates by the TLS connection alone: the host is the one that
 // begins with "clientauth." and the certificate sits in Config.HTTP's transport.
@@ -39,16 +39,56 @@ type noHeader struct{}
 func (noHeader) Authenticate(context.Context, *http.Request) error { return nil }
 func (noHeader) Refused(*http.Request) bool                        { return false }
 
-// clientCredentials holds an OAuth 2.0 access token (CSC 8.3.3, grant client_credentials).
-// Whoever finds it missing or about to end starts one fetch; everybody else waits for that one.
-type clientCredentials struct {
-	client *Client
+// header carries one Authorization value, for one request.
+type header string
 
-	mu       sync.Mutex
-	token    Secret
-	ends     time.Time
-	tokenURL string
-	fetch    *tokenFetch
+func (h header) Authenticate(_ context.Context, r *http.Request) error {
+	r.Header.Set("Authorization", string(h))
+	return nil
+}
+
+func (header) Refused(*http.Request) bool { return false }
+
+// ClientCredentials authenticates with an access token of the OAuth 2.0 grant of that name
+// (CSC 8.3.3). The token belongs to no person.
+func ClientCredentials(id string, secret Secret) Authenticator {
+	return &bearer{source: &oauthSource{id: id, secret: secret}}
+}
+
+// RefreshToken authenticates with access tokens of a person who once let us in (grant
+// authorization_code, see ExchangeCode). A service may give another refresh token with each
+// use: then rotated, unless nil, is told before the access token is used, and has to keep it.
+func RefreshToken(id string, secret, refresh Secret, rotated func(Secret)) Authenticator {
+	return &bearer{source: &oauthSource{id: id, secret: secret, refresh: refresh, rotated: rotated}}
+}
+
+// LoginDigest authenticates with the token that auth/login gives for HTTP Digest (CSC 11.2,
+// RFC 7616), by the strongest challenge the service offers.
+func LoginDigest(user string, password Secret) Authenticator {
+	return &bearer{source: &loginSource{user: user, password: password, digest: true}}
+}
+
+// LoginBasic is LoginDigest with HTTP Basic.
+func LoginBasic(user string, password Secret) Authenticator {
+	return &bearer{source: &loginSource{user: user, password: password}}
+}
+
+// source gets an access token by one way or another.
+type source interface {
+	get(ctx context.Context, c *Client) (token Secret, life time.Duration, err error)
+	secrets() []Secret
+}
+
+// bearer holds an access token. Whoever finds it missing or about to end starts one fetch;
+// everybody else waits for that one.
+type bearer struct {
+	source source
+	client *Client // of the calls that get a token; New sets it
+
+	mu    sync.Mutex
+	token Secret
+	ends  time.Time
+	fetch *tokenFetch
 }
 
 type tokenFetch struct {
@@ -57,7 +97,7 @@ type tokenFetch struct {
 	err   error
 }
 
-func (a *clientCredentials) Authenticate(ctx context.Context, r *http.Request) error {
+func (a *bearer) Authenticate(ctx context.Context, r *http.Request) error {
 	token, err := a.current(ctx)
 	if err != nil {
 		return err
@@ -68,7 +108,7 @@ func (a *clientCredentials) Authenticate(ctx context.Context, r *http.Request) e
 
 // Refused forgets the token that was refused. Of many callers that hear 401 for one old
 // token only the first forgets it: the others carry a token that is no longer ours.
-func (a *clientCredentials) Refused(r *http.Request) bool {
+func (a *bearer) Refused(r *http.Request) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if r.Header.Get("Authorization") == "Bearer "+string(a.token) {
@@ -77,7 +117,9 @@ func (a *clientCredentials) Refused(r *http.Request) bool {
 	return true
 }
 
-func (a *clientCredentials) current(ctx context.Context) (Secret, error) {
+func (a *bearer) secrets() []Secret { return a.source.secrets() }
+
+func (a *bearer) current(ctx context.Context) (Secret, error) {
 	a.mu.Lock()
 	if a.token != "" && a.client.c.Now().Before(a.ends) {
 		defer a.mu.Unlock()
@@ -99,9 +141,9 @@ func (a *clientCredentials) current(ctx context.Context) (Secret, error) {
 	}
 }
 
-func (a *clientCredentials) run(ctx context.Context, f *tokenFetch) {
+func (a *bearer) run(ctx context.Context, f *tokenFetch) {
 	start := a.client.c.Now()
-	token, life, err := a.get(ctx)
+	token, life, err := a.source.get(ctx, a.client)
 	a.mu.Lock()
 	f.token, f.err, a.fetch = token, err, nil
 	if err == nil {
@@ -112,84 +154,28 @@ func (a *clientCredentials) run(ctx context.Context, f *tokenFetch) {
 	close(f.done)
 }
 
-// get asks the token endpoint once.
-func (a *clientCredentials) get(ctx context.Context) (Secret, time.Duration, error) {
-	address, err := a.address(ctx)
-	if err != nil {
-		return "", 0, err
+// bound gives an authenticator the client it gets its tokens with, and is its secrets.
+func (c *Client) bound(a Authenticator) []Secret {
+	if b, ok := a.(*bearer); ok {
+		b.mu.Lock()
+		b.client = c
+		b.mu.Unlock()
 	}
-	var w struct {
-		Token   looseString `json:"access_token"`
-		Type    looseString `json:"token_type"`
-		Expires looseInt    `json:"expires_in"`
+	if s, ok := a.(interface{ secrets() []Secret }); ok {
+		return s.secrets()
 	}
-	c := a.client.c
-	k := call{op: "oauth2/token", method: http.MethodPost, url: address, timeout: c.Timeouts.Call, auth: noHeader{},
-		form: url.Values{"grant_type": {"client_credentials"}, "client_id": {c.ClientID}, "client_secret": {string(c.ClientSecret)}},
-		decode: func(b []byte) error {
-			if err := object(b, &w); err != nil {
-				return err
-			}
-			if w.Token == "" || strings.ContainsAny(string(w.Token), "\r\n") {
-				return errors.New("the answer holds no access token")
-			}
-			return nil
-		}}
-	if err := a.client.do(ctx, k); err != nil {
-		return "", 0, err
-	}
-	life := time.Duration(w.Expires) * time.Second
-	if life <= 0 {
-		life = time.Hour
-	}
-	return Secret(w.Token), min(life, 24*time.Hour), nil
+	return nil
 }
 
-// address is the token endpoint: as configured, or found through CSC info and kept.
-func (a *clientCredentials) address(ctx context.Context) (string, error) {
-	if u := a.client.c.TokenURL; u != "" {
-		return u, nil
+// lifeOf bounds what a service says of a token's life; it is an hour where nothing is said.
+func lifeOf(seconds looseInt) time.Duration {
+	if seconds <= 0 {
+		return time.Hour
 	}
-	a.mu.Lock()
-	known := a.tokenURL
-	a.mu.Unlock()
-	if known != "" {
-		return known, nil
-	}
-	info, err := a.client.Info(ctx)
-	if err != nil {
-		return "", err
-	}
-	found, err := tokenAddress(info.OAuth2)
-	if err != nil {
-		return "", err
-	}
-	// The client secret goes there: never over a weaker connection than the service's own.
-	if strings.HasPrefix(a.client.base, "https:") && !strings.HasPrefix(found, "https:") {
-		return "", errors.New("the token address of CSC info is not https")
-	}
-	a.mu.Lock()
-	a.tokenURL = found
-	a.mu.Unlock()
-	return found, nil
+	return time.Duration(min(int64(seconds), 24*3600)) * time.Second
 }
 
-// tokenAddress makes the token endpoint from info's oauth2 member. CSC 8.3 says it is
-// the base that "oauth2/token" hangs off; some servers give the base with "oauth2", and
-// some the whole authorization address.
-func tokenAddress(oauth2 string) (string, error) {
-	u, err := url.Parse(strings.TrimRight(oauth2, "/"))
-	if err != nil || u.Host == "" || (u.Scheme != "https" && u.Scheme != "http") {
-		return "", errors.New("CSC info names no OAuth 2.0 address")
-	}
-	u.RawQuery, u.Fragment = "", ""
-	switch {
-	case strings.HasSuffix(u.Path, "/authorize"):
-		u.Path = strings.TrimSuffix(u.Path, "/authorize") + "/token"
-	case strings.HasSuffix(u.Path, "/oauth2"):
-		u.Path += "/token"
-	case !strings.HasSuffix(u.Path, "/token"):
-		u.Path += "/oauth2/token"
-	}
-	return u.String(), nil
+// lineless reports whether a token can stand in a header.
+func lineless(token looseString) bool {
+	return token != "" && !strings.ContainsAny(string(token), "\r\n")
 }

@@ -22,6 +22,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -29,6 +30,7 @@ import (
 type Config struct {
 	BaseURL    string // "https://one.digicert.com/documentmanager"
 	AccountURL string // "https://one.digicert.com/account"; empty: beside BaseURL
+	CSCBaseURL string // where CSC is, when it takes another way in than the rest: "https://clientauth.one.digicert.com/documentmanager"
 	CSCVersion string // "v1" when empty; "v0" is tolerated
 
 	APIKey       Secret // for api/v1, api/v2 and account
@@ -38,7 +40,7 @@ type Config struct {
 	TokenURL     string // empty: found through CSC info
 
 	API Authenticator // instead of the API key
-	CSC Authenticator // instead of the client credentials; without either the API key is used
+	CSC Authenticator // instead of the client credentials; without either CSC is called as API is
 
 	HTTP       *http.Client // its transport carries trust roots and client certificates; redirects are never followed
 	Timeouts   Timeouts
@@ -67,6 +69,7 @@ type Client struct {
 	c           Config
 	base        string
 	account     string
+	cscBase     string
 	csc         string
 	apiAuth     Authenticator
 	cscAuth     Authenticator
@@ -75,6 +78,9 @@ type Client struct {
 	traced      bool // the transport tells whether anything was sent
 	secretWords []Secret
 	breaker     breaker
+
+	oauthMu   sync.Mutex
+	oauthBase string // found through CSC info
 }
 
 // New checks the configuration and opens no connection.
@@ -94,8 +100,14 @@ func New(c Config) (*Client, error) {
 			return nil, err
 		}
 	}
+	csc := base
+	if c.CSCBaseURL != "" {
+		if csc, err = serviceURL("CSCBaseURL", c.CSCBaseURL, c.PlainHTTP); err != nil {
+			return nil, err
+		}
+	}
 	setDefaults(&c)
-	cl := &Client{c: c, base: base, account: account, csc: base + "/csc/" + c.CSCVersion,
+	cl := &Client{c: c, base: base, account: account, cscBase: csc, csc: csc + "/csc/" + c.CSCVersion,
 		secretWords: []Secret{c.APIKey, c.ClientSecret}, breaker: breaker{after: c.BreakAfter}}
 	cl.reads, cl.writes, cl.traced = httpClients(c.HTTP)
 	if cl.apiAuth = c.API; cl.apiAuth == nil {
@@ -108,9 +120,12 @@ func New(c Config) (*Client, error) {
 	case c.CSC != nil:
 		cl.cscAuth = c.CSC
 	case c.ClientID != "":
-		cl.cscAuth = &clientCredentials{client: cl}
+		cl.cscAuth = ClientCredentials(c.ClientID, c.ClientSecret)
 	default:
 		cl.cscAuth = cl.apiAuth
+	}
+	for _, a := range []Authenticator{cl.apiAuth, cl.cscAuth} {
+		cl.secretWords = append(cl.secretWords, cl.bound(a)...)
 	}
 	return cl, nil
 }

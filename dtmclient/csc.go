@@ -136,11 +136,8 @@ func (c *Client) Authorize(ctx context.Context, a Authorization) (SAD, error) {
 	if len(a.Hashes) == 0 {
 		return SAD{}, &Error{Op: "credentials/authorize", Kind: Invalid, Cause: errors.New("nothing to authorize")}
 	}
-	if r := []rune(a.Description); len(r) > 500 {
-		a.Description = string(r[:500])
-	}
-	k := c.cscCall("credentials/authorize", authorizeWire{CredentialID: a.CredentialID, Count: len(a.Hashes), Hash: base64All(a.Hashes),
-		PIN: string(a.PIN), OTP: string(a.OTP), Description: a.Description, ClientData: a.ClientData}, false)
+	k := c.cscCall("credentials/authorize", authorizeWire{CredentialID: a.CredentialID, Count: max(a.Signatures, len(a.Hashes)), Hash: base64All(a.Hashes),
+		PIN: string(a.PIN), OTP: string(a.OTP), Description: firstRunes(a.Description, 500), ClientData: a.ClientData}, false)
 	k.timeout, k.on504 = c.c.Timeouts.Authorize, NotApproved
 	k.secrets = []Secret{a.PIN, a.OTP}
 	return c.sad(ctx, k)
@@ -175,11 +172,15 @@ func (c *Client) sad(ctx context.Context, k call) (SAD, error) {
 	if err := c.do(ctx, k); err != nil {
 		return SAD{}, err
 	}
-	life := time.Hour // CSC 11.6: the default
-	if w.Expires > 0 {
-		life = time.Duration(min(int64(w.Expires), 100*24*3600)) * time.Second
+	return SAD{Value: Secret(w.SAD), ExpiresIn: sadLife(w.Expires)}, nil
+}
+
+// sadLife is an hour where the service says nothing (CSC 11.6).
+func sadLife(seconds looseInt) time.Duration {
+	if seconds <= 0 {
+		return time.Hour
 	}
-	return SAD{Value: Secret(w.SAD), ExpiresIn: life}, nil
+	return time.Duration(min(int64(seconds), 100*24*3600)) * time.Second
 }
 
 // SignHash signs digests (CSC 11.9) and answers as many raw signatures, in their order.

@@ -39,6 +39,8 @@ type Error struct {
 
 	lost  bool // the connection failed: for a read, worth another try
 	again bool // refused for its token, and another one can be had
+
+	challenges []challenge // of a 401
 }
 
 func (e *Error) Error() string {

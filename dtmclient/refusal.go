@@ -13,6 +13,7 @@ import (
 func refusal(k call, res *http.Response, body []byte, now time.Time) *Error {
 	e := &Error{Status: res.StatusCode, RetryAfter: retryAfter(res.Header, now)}
 	e.Code, e.Message = errorWords(body)
+	e.challenges = readChallenges(res.Header.Values("WWW-Authenticate"))
 	switch s := res.StatusCode; {
 	case s == http.StatusGatewayTimeout && k.on504 != "":
 		e.Kind = k.on504

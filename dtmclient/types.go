@@ -188,6 +188,7 @@ type CredentialInfo struct {
 type Authorization struct {
 	CredentialID string
 	Hashes       [][]byte // always sent, also under SCAL 1
+	Signatures   int      // in all, when more follow by ExtendTransaction; 0: as many as Hashes
 	OTP          Secret
 	PIN          Secret
 	Description  string // shown by a push, at most 500 characters

@@ -46,6 +46,14 @@ func (s *Sim) routeControl(mux *http.ServeMux) {
 		}
 	}
 	mux.Handle("GET /sim/v1/roots.pem", s.guarded(pemFile(s.RootPEM)))
+	mux.Handle("GET /sim/v1/client.pem", s.guarded(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		text, err := s.ClientPEM()
+		if err != nil {
+			s.writeAPIError(w, err)
+			return
+		}
+		pemFile(func() string { return text })(w, nil)
+	})))
 	mux.Handle("GET /sim/v1/ca.pem", s.guarded(pemFile(s.CAPEM)))
 }
 

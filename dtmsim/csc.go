@@ -190,6 +190,10 @@ func (c *cscCall) authenticate() error {
 			c.auth = "api_key"
 			return nil
 		}
+		if certified(c.r) {
+			c.auth = "mtls"
+			return nil
+		}
 		return &cscError{status: http.StatusUnauthorized, code: "invalid_request", text: genericText}
 	}
 	value, ok := strings.CutPrefix(h, "Bearer ")

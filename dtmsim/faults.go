@@ -264,6 +264,9 @@ func authKind(r *http.Request) string {
 	if r.Header.Get("x-api-key") != "" {
 		kinds = append(kinds, "api_key")
 	}
+	if certified(r) {
+		kinds = append(kinds, "mtls")
+	}
 	return strings.Join(kinds, "+")
 }
 

@@ -7,7 +7,11 @@
 package dtmtest
 
 import (
+	"crypto/tls"
 	"crypto/x509"
+	"io"
+	"log"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -56,6 +60,29 @@ func Start(t testing.TB, options ...Option) *Sim {
 	o = sim.Options()
 	return &Sim{Sim: sim, BaseURL: o.BaseURL, APIKey: o.APIKey, ClientID: o.ClientID, ClientSecret: o.ClientSecret, AccountID: o.AccountID,
 		OrgID: o.OrgID, TSA: o.BaseURL + "/tsa", Roots: sim.Roots(), Server: srv, t: t}
+}
+
+// MTLS starts the listener that takes client certificates, and is its address with a client
+// that has one.
+func (s *Sim) MTLS() (address string, client *http.Client) {
+	s.t.Helper()
+	server, err := s.ServerTLS()
+	require.NoError(s.t, err)
+	cert, err := s.ClientCertificate()
+	require.NoError(s.t, err)
+	srv := httptest.NewUnstartedServer(s.Sim)
+	srv.TLS = server
+	srv.Config.ErrorLog = log.New(io.Discard, "", 0) // a test may come without a certificate on purpose
+	srv.StartTLS()
+	s.t.Cleanup(srv.Close)
+	trust := s.ClientTrust()
+	trust.Certificates = []tls.Certificate{cert}
+	return srv.URL, &http.Client{Transport: &http.Transport{TLSClientConfig: trust}}
+}
+
+// ClientTrust is what a connection to the listener of MTLS needs, but for a certificate.
+func (s *Sim) ClientTrust() *tls.Config {
+	return &tls.Config{RootCAs: s.Roots, MinVersion: tls.VersionTLS12}
 }
 
 // Signer makes a person with an active credential of a certificate profile ("cp-basic", "cp-advanced",
