@@ -25,7 +25,7 @@ test("an empty, a misshapen and a wrong code are told apart in place, and only t
   const code = await codeOf(outside, world, ada);
   await page.locator("#otp").fill(wrong(code));
   await press(page).click();
-  await expect(page.getByText("That is not the code we sent. 4 tries left.")).toBeVisible();
+  await expect(page.getByText("That is not the code we sent. 3 tries left.")).toBeVisible();
   await expect(page.locator("#otp")).toBeFocused();
   await picture(page, "sign-code-wrong");
   expect(await world.since(before)).toEqual({ "otp_try wrong": 1 });
@@ -50,7 +50,7 @@ test("an empty, a misshapen and a wrong code are told apart in place, and only t
   expect(await world.since(before)).toEqual({ "otp_try wrong": 1, "otp_try ok": 1, sad_issued: 1, signed: 1 });
 });
 
-test("a PIN that is wrong five times ends the signing, and what is right comes too late", async ({ world, person, visitor }) => {
+test("a PIN that is wrong four times ends the signing, and what is right comes too late", async ({ world, person, visitor }) => {
   const [page, cleo, outside] = [await person("Ben"), await person("Cleo"), await visitor()];
   await credential(world, page, cleo, outside, "Ben", "Advanced natural person, P-256");
   await upload(page, world, file("Locked.pdf", pdf("Locked")));
@@ -58,7 +58,7 @@ test("a PIN that is wrong five times ends the signing, and what is right comes t
   const ceremony = page.url();
   const pin = await pinOf(outside, world, ben);
   const before = (await world.ledger()).length;
-  for (const left of ["4 tries left", "3 tries left", "2 tries left", "1 try left"]) {
+  for (const left of ["3 tries left", "2 tries left", "1 try left"]) {
     await page.locator("#pin").fill(wrong(pin));
     await press(page).click();
     await expect(page.getByText(left)).toBeVisible();
@@ -66,13 +66,13 @@ test("a PIN that is wrong five times ends the signing, and what is right comes t
   }
   await page.locator("#pin").fill(wrong(pin));
   await press(page).click();
-  await expect(page.getByText(/Too many wrong/).first()).toBeVisible();
+  await expect(page.getByText(/many wrong codes in a row/).first()).toBeVisible();
   await expect(page.getByText("Nothing was signed").first()).toBeVisible();
   await picture(page, "sign-locked");
-  expect(await world.since(before)).toEqual({ "pin_try wrong": 5 });
+  expect(await world.since(before)).toEqual({ "pin_try wrong": 4 });
   const late = await page.request.post(`${ceremony}/authorize`, { form: { pin }, headers: { origin: world.portal } });
   expect(await late.text()).toContain("Nothing was signed");
-  expect(await world.since(before)).toEqual({ "pin_try wrong": 5 }); // it was not even tried
+  expect(await world.since(before)).toEqual({ "pin_try wrong": 4 }); // it was not even tried
 });
 
 test("of two credentials one is chosen: a P-256 key that asks for a code and no PIN", async ({ world, person, visitor }) => {

@@ -95,15 +95,15 @@ func (at *authorizing) claim(ctx context.Context) error {
 	c.Tries++
 	c.Reason = ""
 	t.ceremony(&c, CeremonyAuthorizing, t.now.Add(s.AuthorizeWait+spare), "ceremony.authorize")
-	t.Attempts = []Attempt{{Action: "otp.try", Subject: c.Credential, At: t.now}}
-	t.Limits = []Limit{{Action: "otp.try", Except: "otp.back", Subject: c.Credential, Since: t.now.Add(-time.Hour), Max: s.Limits.TriesPerHour}, s.inRow(c.Credential, t.now)}
+	t.Attempts = append(row(c, "try", t.now), Attempt{Action: "otp.try", Subject: c.Credential, At: t.now})
+	t.Limits = append(s.inRow(c, t.now), Limit{Action: "otp.try", Except: "otp.back", Subject: c.Credential, Since: t.now.Add(-time.Hour), Max: s.Limits.TriesPerHour})
 	err := s.applyAt(ctx, PointClaim, t)
 	switch {
 	case err == nil:
 		at.c = c
 		return nil
 	case errors.Is(err, ErrLimited):
-		if f := s.rests(ctx, c.Credential, t.now, err); f != nil {
+		if f := s.rests(ctx, c, t.now, err); f != nil {
 			return f
 		}
 		f := fail(codeTriesHour, err)
@@ -250,6 +250,9 @@ func (at *authorizing) back(ctx context.Context, err error) error {
 	why.Args = map[string]any{"Left": left}
 	if o.back && !o.free && left <= 0 {
 		why = fail(codeTooManyTries, err)
+		if rests := at.s.rests(ctx, at.c, at.s.now(), err); rests != nil {
+			why = rests
+		}
 		o.back = false
 	}
 	if !o.back {
@@ -265,6 +268,9 @@ func (at *authorizing) back(ctx context.Context, err error) error {
 		at.c.Tries--
 		t.Attempts = []Attempt{at.takenOff(t.now)}
 	}
+	if o.free || o.code == codeAuthorizeUnknown || o.code == codeRemoteBusy { // nobody called it wrong
+		t.Attempts = append(t.Attempts, row(at.c, "back", t.now)...)
+	}
 	t.ceremony(&at.c, to, at.c.CreatedAt.Add(at.s.CeremonyLife), "ceremony.send_back").Outcome = audit.Failed
 	if aerr := at.s.apply(ctx, t); aerr != nil {
 		return ofStore(aerr)
@@ -272,15 +278,42 @@ func (at *authorizing) back(ctx context.Context, err error) error {
 	return why
 }
 
-// inRow is the limit of wrong tries without a right one between, however many ceremonies
-// and sessions they are spread over.
-func (s *Service) inRow(credential string, now time.Time) Limit {
-	return Limit{Action: "otp.try", Except: "otp.back", After: "otp.right", Subject: credential, Since: now.Add(-rest), Max: s.Limits.TriesInRow}
+// inRow are the limits of wrong tries without a right one between, however many ceremonies
+// and sessions they are spread over. Those of codes and PINs are lower than where the
+// service locks, so that nobody locks anything there through us. A PIN is the person's, for
+// all their credentials.
+func (s *Service) inRow(c Ceremony, now time.Time) []Limit {
+	limits := []Limit{{Action: "otp.try", Except: "otp.back", After: "otp.right", Subject: c.Credential, Since: now.Add(-rest), Max: s.Limits.TriesInRow}}
+	for _, f := range rows(c) {
+		limits = append(limits, Limit{Action: f.name + ".try", Except: f.name + ".back", After: f.name + ".right", Subject: f.of,
+			Since: now.Add(-rest), Max: s.Limits.LocksAfter - 1})
+	}
+	return limits
 }
 
-// rests tells whether it was that limit which refused a change.
-func (s *Service) rests(ctx context.Context, credential string, now time.Time, cause error) error {
-	if err := s.Store.Apply(ctx, Change{Limits: []Limit{s.inRow(credential, now)}}); !errors.Is(err, ErrLimited) {
+type counted struct{ name, of string }
+
+// rows are what is counted in a row of a ceremony's factors.
+func rows(c Ceremony) (of []counted) {
+	if c.Factor.NeedsOTP() {
+		of = append(of, counted{"code", c.Credential})
+	}
+	if c.Factor.NeedsPIN() {
+		of = append(of, counted{"pin", string(c.Owner)})
+	}
+	return of
+}
+
+func row(c Ceremony, what string, now time.Time) (made []Attempt) {
+	for _, f := range rows(c) {
+		made = append(made, Attempt{Action: f.name + "." + what, Subject: f.of, At: now})
+	}
+	return made
+}
+
+// rests tells whether it was one of those limits which refused a change, or would.
+func (s *Service) rests(ctx context.Context, c Ceremony, now time.Time, cause error) *Error {
+	if err := s.Store.Apply(ctx, Change{Limits: s.inRow(c, now)}); !errors.Is(err, ErrLimited) {
 		return nil
 	}
 	f := fail(codeTriesRow, cause)

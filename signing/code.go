@@ -82,12 +82,12 @@ func (s *Service) countSend(ctx context.Context, a people.Actor, c *Ceremony) er
 	t.Attempts = []Attempt{{Action: "otp.send", Subject: c.Credential, At: t.now}}
 	soon := Limit{Action: "otp.send", Subject: c.Credential, Since: t.now.Add(time.Millisecond - s.Limits.SendEvery), Max: 1}
 	often := Limit{Action: "otp.send", Subject: c.Credential, Since: t.now.Add(-time.Hour), Max: s.Limits.SendsPerHour}
-	t.Limits = []Limit{soon, often, s.inRow(c.Credential, t.now)}
+	t.Limits = append(s.inRow(*c, t.now), soon, often)
 	err := s.applyAt(ctx, PointCount, t)
 	if !errors.Is(err, ErrLimited) {
 		return ofStore(err)
 	}
-	if f := s.rests(ctx, c.Credential, t.now, err); f != nil {
+	if f := s.rests(ctx, *c, t.now, err); f != nil {
 		return f
 	}
 	f := fail(codeSendOften, err)

@@ -22,7 +22,9 @@ func wrong(otp signing.Secret) signing.Secret {
 // O1: five wrong codes end the ceremony, ten an hour rest the credential; all are counted
 // before they reach the service.
 func TestWrongCodesAreLimited(t *testing.T) {
-	w := newWorld(t, "cp-basic", func(o *signing.Options) { o.Limits.SendEvery, o.Limits.SendsPerHour = time.Millisecond, 100 })
+	w := newWorld(t, "cp-basic", func(o *signing.Options) {
+		o.Limits.SendEvery, o.Limits.SendsPerHour, o.Limits.LocksAfter = time.Millisecond, 100, 100
+	})
 	upstream := 0
 	for n := range 2 {
 		w.clock.pass(16 * time.Minute) // beyond the simulator's own lock
@@ -64,7 +66,9 @@ func TestWrongCodesAreLimited(t *testing.T) {
 // Twenty wrong ones without a right one between make a credential rest for a day, over
 // ceremonies and hours. Here it is eighteen: the simulator locks at every fifth by itself.
 func TestManyWrongCodesInARowRestACredential(t *testing.T) {
-	w := newWorld(t, "cp-basic", func(o *signing.Options) { o.Limits.SendEvery, o.Limits.SendsPerHour = time.Millisecond, 100 })
+	w := newWorld(t, "cp-basic", func(o *signing.Options) {
+		o.Limits.SendEvery, o.Limits.SendsPerHour, o.Limits.LocksAfter = time.Millisecond, 100, 100
+	})
 	require.Equal(t, 20, w.Limits.TriesInRow)
 	w.Limits.TriesInRow = 18
 	ceremonies := 0

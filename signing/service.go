@@ -83,6 +83,7 @@ type Limits struct {
 	Tries          int           // codes or PINs in one ceremony: 5
 	TriesPerHour   int           // wrong ones for one credential: 10
 	TriesInRow     int           // wrong ones for one credential within a day without a right one between: 20
+	LocksAfter     int           // wrong codes or PINs in a row with which the service is taken to lock: 5; one fewer reach it
 	SendEvery      time.Duration // between two codes for one credential: 30 s
 	SendsPerHour   int           // codes for one credential: 5
 	CodeLife       time.Duration // how long we take a code that was sent: 5 min
@@ -105,7 +106,10 @@ func NewService(o Options) *Service {
 	def(&o.Quota.Bytes, 10_000_000_000)
 	def(&o.Quota.Files, 1000)
 	def(&o.Reserve, 2<<30)
+	def(&o.Limits.LocksAfter, 5)
+	o.Limits.LocksAfter = max(o.Limits.LocksAfter, 2)
 	def(&o.Limits.Tries, 5)
+	o.Limits.Tries = min(o.Limits.Tries, o.Limits.LocksAfter-1)
 	def(&o.Limits.TriesPerHour, 10)
 	def(&o.Limits.TriesInRow, 20)
 	def(&o.Limits.SendEvery, 30*time.Second)

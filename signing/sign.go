@@ -146,6 +146,7 @@ func (at *authorizing) intend(ctx context.Context, part []int, first bool) error
 	if first {
 		// The try was right, so it is taken off the count of wrong ones.
 		t.Attempts = []Attempt{at.takenOff(t.now), {Action: "otp.right", Subject: at.c.Credential, At: t.now}}
+		t.Attempts = append(append(t.Attempts, row(at.c, "back", t.now)...), row(at.c, "right", t.now)...)
 		t.ceremony(&at.c, CeremonyAuthorized, end, "ceremony.authorized").Facts = map[string]string{"credential": at.c.Credential}
 		for i := range at.signatures {
 			if at.bad[i] != nil {

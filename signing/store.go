@@ -73,7 +73,7 @@ type DueJob struct {
 
 // Attempt is something that is counted: a code entered or sent.
 type Attempt struct {
-	Action  string // "otp.try", "otp.back", "otp.right", "otp.send", "document.submit", "ceremony.begin", "document.prepare"
+	Action  string // "otp.try", "otp.back", "otp.right", the same of "code" and "pin", "otp.send", "document.submit", "ceremony.begin", "document.prepare"
 	Subject string // credential id, or the person's
 	At      time.Time
 }

@@ -61,6 +61,7 @@ type config struct {
 	DTMCall         time.Duration `env:"DTM_CALL_TIMEOUT" envDefault:"10s" help:"Longest wait for one answer, 1s to 1m."`
 	DTMAuthorize    time.Duration `env:"DTM_AUTHORIZE_TIMEOUT" envDefault:"2m" help:"Longest wait for an authorization, 30s to 150s: the service itself waits up to a minute for a person's approval."`
 	DTMSign         time.Duration `env:"DTM_SIGN_TIMEOUT" envDefault:"30s" help:"Longest wait for the signed hashes, 5s to 1m."`
+	DTMLocksAfter   int           `env:"DTM_LOCKS_AFTER" envDefault:"5" unit:"tries" help:"With how many wrong codes or PINs in a row the service locks them, 2 to 100. One fewer reach it, then none for a day, so that nobody locks anybody's PIN or codes through the portal. DigiCert does not publish its number."`
 	LookEvery       time.Duration `env:"LOOK_EVERY" envDefault:"2s" help:"How often open identity checks, credentials and unfinished work are looked at."`
 
 	ApprovalHold  time.Duration `group:"Identity checks" env:"APPROVAL_HOLD" envDefault:"5m" help:"How long an approval can be undone before DTM is told, which takes a seat for good."`

@@ -282,6 +282,7 @@ func checkDTM(c config, p *problems) {
 	within("DTM_CALL_TIMEOUT", c.DTMCall, time.Second, time.Minute)
 	within("DTM_AUTHORIZE_TIMEOUT", c.DTMAuthorize, 30*time.Second, 150*time.Second)
 	within("DTM_SIGN_TIMEOUT", c.DTMSign, 5*time.Second, time.Minute)
+	p.check(c.DTMLocksAfter >= 2 && c.DTMLocksAfter <= 100, "DTM_LOCKS_AFTER", "it must be between 2 and 100.")
 	within("LOOK_EVERY", c.LookEvery, 100*time.Millisecond, time.Hour)
 	p.check(c.Approvals == 1 || c.Approvals == 2, "APPROVALS", "it must be 1 or 2.")
 	p.check(!slices.ContainsFunc(c.WarnDays, func(d int) bool { return d < 1 || d > 365 }), "WARN_DAYS", "each must be between 1 and 365.")
