@@ -38,6 +38,8 @@ INSERT INTO ceremonies (id, owner, credential, state, created_at, since, deadlin
 	SELECT 'y' || i, OWNER, 'c' || i, CASE i % 50 WHEN 0 THEN 'prepared' ELSE 'used' END, i, i, i FROM g;
 INSERT INTO signatures (id, ceremony, document, owner, base, state, prepared, created_at, since, deadline) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 's' || i, 'y' || i, 'd' || i, OWNER, 1, CASE i % 50 WHEN 0 THEN 'prepared' ELSE 'released' END, 'q' || i, i, i, i FROM g;
+INSERT INTO extensions (id, owner, state, level, created_at, since, deadline) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
+	SELECT 'd' || i, OWNER, CASE i % 50 WHEN 0 THEN 'waiting' WHEN 1 THEN 'stopped' ELSE 'reached' END, 'B-LT', i, i, CASE WHEN i % 50 < 3 THEN i ELSE 0 END FROM g;
 INSERT INTO attempts (id, action, subject, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 'a' || i, 'otp.try', OWNER, i FROM g;
 INSERT INTO audit (id, at, person, action, object, subject, owner, outcome) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 30000)
@@ -135,6 +137,7 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 	add("signatures", func(ctx context.Context) error { _, err := s.Signatures(ctx, "y10"); return err })
 	add("signature", func(ctx context.Context) error { _, err := s.Signature(ctx, "s10"); return err })
 	add("signatures of", func(ctx context.Context) error { _, err := s.SignaturesOf(ctx, "d10"); return err })
+	add("extension", func(ctx context.Context) error { _, err := s.Extension(ctx, "d10"); return err })
 	add("newest signatures", func(ctx context.Context) error {
 		_, err := s.NewestSignatures(ctx, heavy, []signing.DocumentID{"d10", "d20", "d30"})
 		return err

@@ -95,6 +95,11 @@ func (s signingStore) write(ctx context.Context, tx *sqlx.Tx, c signing.Change) 
 			}
 		}
 	}
+	for _, m := range c.Extensions {
+		if err := extensions.put(ctx, tx, toExtensionRow(m.To), string(m.From)); err != nil {
+			return err
+		}
+	}
 	for _, id := range c.Forget {
 		if err := forget(ctx, tx, id); err != nil {
 			return err
@@ -149,7 +154,11 @@ func (s signingStore) Overdue(ctx context.Context, now time.Time, n int) (o sign
 		return o, err
 	}
 	ss, err := signatures.list(ctx, s.Read, "state IN ('prepared', 'intended', 'signed', 'assembled')"+late, ms(now), limit(n))
-	o.Signatures, err = convert(ss, signatureRow.signature, err)
+	if o.Signatures, err = convert(ss, signatureRow.signature, err); err != nil {
+		return o, err
+	}
+	es, err := extensions.list(ctx, s.Read, "state IN ('waiting', 'reached')"+late, ms(now), limit(n))
+	o.Extensions, err = convert(es, extensionRow.extension, err)
 	return o, err
 }
 

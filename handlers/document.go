@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"errors"
 	"fmt"
 	"net/http"
 	"path"
@@ -44,6 +45,15 @@ func (a *App) document(r *http.Request, id signing.DocumentID) (templates.Docume
 			return view, err
 		}
 		view.Signatures = result.Signatures
+	}
+	if d.Signed {
+		e, err := a.Signing.Extension(ctx, actor, id)
+		switch {
+		case err == nil:
+			view.Extension = &e
+		case !errors.Is(err, signing.ErrNotFound):
+			return view, err
+		}
 	}
 	codes, err := a.Signing.Notices(ctx, actor, id)
 	if err != nil {

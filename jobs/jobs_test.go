@@ -27,6 +27,7 @@ import (
 type world struct {
 	finish func(ctx context.Context, id signing.SignatureID) error
 	look   func(ctx context.Context) (int, error)
+	extend func(ctx context.Context) error
 
 	mu   sync.Mutex
 	done map[string]int
@@ -61,6 +62,14 @@ func (w *world) LookAgain(ctx context.Context) (int, error) {
 		return w.look(ctx)
 	}
 	return 0, nil
+}
+
+func (w *world) Extend(ctx context.Context, id signing.DocumentID) error {
+	w.note("extend " + string(id))
+	if w.extend != nil {
+		return w.extend(ctx)
+	}
+	return nil
 }
 
 func (w *world) FinishApproval(_ context.Context, id identity.ValidationID) error {
@@ -117,10 +126,41 @@ func TestEveryKindReachesItsService(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		w := &world{}
 		start(t, d, w)
-		enqueue(t, d, signing.FinishSignature{Signature: "s1"}, identity.FinishApproval{Validation: "v1"}, identity.ReconcileValidation{Validation: "v2"})
-		for _, what := range []string{"finish s1", "approve v1", "reconcile v2", "look", "deliver", "number", "sweep"} {
+		enqueue(t, d, signing.FinishSignature{Signature: "s1"}, identity.FinishApproval{Validation: "v1"}, identity.ReconcileValidation{Validation: "v2"},
+			signing.ExtendDocument{Document: "d1"})
+		for _, what := range []string{"finish s1", "extend d1", "approve v1", "reconcile v2", "look", "deliver", "number", "sweep"} {
 			eventually(t, func() bool { return w.count(what) == 1 }, what)
 		}
+	})
+}
+
+// What waits for services of others stands in nobody's way, and its own row tries it again.
+func TestSlowWorkHasALaneOfItsOwn(t *testing.T) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		hold := make(chan struct{})
+		w := &world{extend: func(ctx context.Context) error {
+			select {
+			case <-hold:
+			case <-ctx.Done():
+			}
+			return errors.New("the service is away")
+		}}
+		start(t, d, w)
+		var slow []signing.Job
+		for i := range 10 {
+			slow = append(slow, signing.ExtendDocument{Document: signing.DocumentID(fmt.Sprint("d", i))})
+		}
+		enqueue(t, d, slow...)
+		eventually(t, func() bool { return w.count("extend d0") == 1 }, "begun")
+		enqueue(t, d, signing.FinishSignature{Signature: "s1"})
+		eventually(t, func() bool { return w.count("finish s1") == 1 }, "finishing goes on")
+		close(hold)
+		eventually(t, func() bool {
+			var left int
+			require.NoError(t, d.Read.Get(&left, "SELECT COUNT(*) FROM river_job WHERE kind = 'extend-document' AND state <> 'completed'"))
+			return left == 0
+		}, "failed, and done with")
+		require.Equal(t, 1, w.count("extend d9"))
 	})
 }
 

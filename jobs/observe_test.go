@@ -27,6 +27,7 @@ type (
 )
 
 func (idleSigning) Finish(context.Context, signing.SignatureID) error            { return nil }
+func (idleSigning) Extend(context.Context, signing.DocumentID) error             { return nil }
 func (idleSigning) LookAgain(context.Context) (int, error)                       { return 0, nil }
 func (idleIdentity) FinishApproval(context.Context, identity.ValidationID) error { return nil }
 func (idleIdentity) Reconcile(context.Context, identity.ValidationID) error      { return nil }

@@ -58,6 +58,10 @@ func (q *Queue) Enqueue(ctx context.Context, tx *sql.Tx, job any, at time.Time) 
 	if !at.IsZero() {
 		opts.ScheduledAt = at
 	}
+	// Work with a lane of its own is looked after by its row, which knows when to try again.
+	if l, ok := job.(interface{ Lane() string }); ok {
+		opts.Queue, opts.MaxAttempts = l.Lane(), 1
+	}
 	if _, err := q.client.InsertTx(ctx, tx, args, opts); err != nil {
 		return fmt.Errorf("insert job %s: %w", args.Kind(), err)
 	}

@@ -24,11 +24,13 @@ const (
 	jobTimeout  = 3 * time.Minute // of one run
 	rescueAfter = 4 * time.Minute // a job that a dead process left behind
 	maxWorkers  = 8
+	maxSlow     = 2 // for work that waits for services of others and is in no hurry
 )
 
 // Signing finishes signatures; *signing.Service is one.
 type Signing interface {
 	Finish(ctx context.Context, id signing.SignatureID) error
+	Extend(ctx context.Context, id signing.DocumentID) error
 	LookAgain(ctx context.Context) (n int, err error)
 }
 
@@ -152,6 +154,13 @@ func New(c Config) (*Workers, error) {
 	}
 	kinds := river.NewWorkers()
 	add(kinds, func(ctx context.Context, j signing.FinishSignature) error { return c.Signing.Finish(ctx, j.Signature) })
+	add(kinds, func(ctx context.Context, j signing.ExtendDocument) error {
+		if err := c.Signing.Extend(ctx, j.Document); err != nil {
+			c.Log.WarnContext(ctx, "job failed", "kind", j.Kind(), "cause", err)
+			return missed{err} // its row knows when it is tried again
+		}
+		return nil
+	})
 	add(kinds, func(ctx context.Context, j identity.FinishApproval) error {
 		return c.Identity.FinishApproval(ctx, j.Validation)
 	})
@@ -181,7 +190,8 @@ func New(c Config) (*Workers, error) {
 		return nil, err
 	}
 	client, err := river.NewClient(d, &river.Config{
-		Queues:               map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers}},
+		Queues: map[string]river.QueueConfig{river.QueueDefault: {MaxWorkers: maxWorkers},
+			signing.ExtendDocument{}.Lane(): {MaxWorkers: maxSlow}},
 		Workers:              kinds,
 		PeriodicJobs:         periodic,
 		JobTimeout:           jobTimeout,

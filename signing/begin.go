@@ -41,6 +41,11 @@ func (s *Service) BeginWith(ctx context.Context, a people.Actor, docs []Document
 			return *open, passed(""), nil
 		}
 	}
+	var f *Error
+	if errors.As(err, &f) && f.Code == codeChanged {
+		// Or the file has grown by proof for later years: prepare on what it is now.
+		c, failed, err = s.begin(ctx, a, docs, credential, how)
+	}
 	if err != nil {
 		return Ceremony{}, passedUpTo(failed), s.declined(ctx, a, "ceremony.begin", "", err)
 	}

@@ -80,6 +80,13 @@ const (
 	codeWaitClock = "wait_clock"
 	codeWaitToken = "wait_token"
 	codeWaitSkew  = "wait_skew"
+
+	codeExtendOpen     = "extend_open"
+	codeExtendNotFresh = "extend_not_fresh"
+	codeExtendNoAnswer = "extend_no_answer"
+	codeExtendRevoked  = "extend_revoked"
+	codeExtendRefused  = "extend_refused"
+	codeExtendOwnCheck = "extend_own_check"
 )
 
 // Was anything signed, and is the code spent.
@@ -197,4 +204,11 @@ var catalogue = map[string]Error{
 	codeWaitClock: {Kind: KindRemote, Sentence: "The clock service does not answer.", Who: itGoesOn},
 	codeWaitToken: {Kind: KindRemote, Sentence: "The clock service answers with something that cannot be used.", Who: itGoesOn},
 	codeWaitSkew:  {Kind: KindRemote, Sentence: "The clock service and our own clock tell different times.", Who: "Your admin can set our clock right; then it goes on by itself."},
+
+	codeExtendOpen:     {Kind: KindConflict, Sentence: "The document is being signed once more.", Who: itGoesOn},
+	codeExtendNotFresh: {Kind: KindRemote, Sentence: "The issuer has not published anything newer than the signature yet.", Who: itGoesOn},
+	codeExtendNoAnswer: {Kind: KindRemote, Sentence: "The issuer’s service does not give what is needed.", Who: itGoesOn},
+	codeExtendRevoked:  {Kind: KindConflict, Sentence: "The issuer says that the certificate had been revoked when it signed.", Who: adminKnows},
+	codeExtendRefused:  {Kind: KindConflict, Sentence: "This file takes no such addition.", Who: adminHelps},
+	codeExtendOwnCheck: {Kind: KindInternal, Sentence: "The file with the addition did not pass our own check, so it was not used.", Who: adminKnows},
 }

@@ -138,6 +138,9 @@ func (x dyingStore) NewestSignatures(ctx context.Context, owner people.ID, ids [
 func (x dyingStore) OpenCeremony(ctx context.Context, id signing.DocumentID) (signing.Ceremony, error) {
 	return get(x.d, func() (signing.Ceremony, error) { return x.s.OpenCeremony(ctx, id) })
 }
+func (x dyingStore) Extension(ctx context.Context, id signing.DocumentID) (signing.Extension, error) {
+	return get(x.d, func() (signing.Extension, error) { return x.s.Extension(ctx, id) })
+}
 func (x dyingStore) CountWith(ctx context.Context, credential string) (int, int, error) {
 	return x.s.CountWith(ctx, credential)
 }

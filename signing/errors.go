@@ -120,6 +120,9 @@ func ofStore(err error) error {
 	return internal(err)
 }
 
+// notThere reports whether the store found nothing.
+func notThere(err error) bool { return errors.Is(err, ErrNotFound) }
+
 // refusalCode is the code for a file the PDF engine refuses; empty when err is no refusal.
 func refusalCode(err error) string {
 	var r *pades.Refusal

@@ -101,7 +101,7 @@ func (s *Service) assemble(ctx context.Context, g Signature) error {
 	g.AssembledAt, g.StampedAt, g.Waits = t.now, at, ""
 	t.signature(&g, SignatureAssembled, t.now.Add(finishWait), "signature.assemble").Facts["sha256"] = fmt.Sprintf("%x", sum)
 	if err := s.applyAt(ctx, PointAssemble, t); err != nil {
-		s.dropUnless(ctx, g, r)
+		s.dropUnless(ctx, g.Document, r)
 		return err
 	}
 	return nil
@@ -109,9 +109,9 @@ func (s *Service) assemble(ctx context.Context, g Signature) error {
 
 // dropUnless removes the bytes of a revision whose row was not written. When the store told
 // of trouble it may have been written all the same; then they stay.
-func (s *Service) dropUnless(ctx context.Context, g Signature, r Revision) {
+func (s *Service) dropUnless(ctx context.Context, id DocumentID, r Revision) {
 	ctx = context.WithoutCancel(ctx)
-	stored, err := s.Store.Revisions(ctx, g.Document)
+	stored, err := s.Store.Revisions(ctx, id)
 	if err != nil {
 		return // unknown: the folder's own sweep decides later
 	}
@@ -173,16 +173,24 @@ func (s *Service) stamp(ctx context.Context, p *pades.Prepared, value []byte) (t
 	h := crypto.SHA256.New()
 	h.Write(stamped)
 	digest := h.Sum(nil)
+	s.Reached(PointStamp, false)
+	if token, at, err = s.ask(ctx, digest, crypto.SHA256); err == nil {
+		s.Reached(PointStamp, true)
+	}
+	return token, at, err
+}
+
+// ask gets a token over a digest from the clock service, and holds it against what was
+// asked and against our own clock.
+func (s *Service) ask(ctx context.Context, digest []byte, h crypto.Hash) (token []byte, at time.Time, err error) {
 	nonce, err := tsp.NewNonce(s.Rand)
 	if err != nil {
 		return nil, at, err
 	}
-	s.Reached(PointStamp, false)
-	token, err = s.Remote.Timestamp(ctx, digest, crypto.SHA256, nonce.Bytes())
+	token, err = s.Remote.Timestamp(ctx, digest, h, nonce.Bytes())
 	if err != nil {
 		return nil, at, waiting{codeWaitClock, fmt.Errorf("ask the clock service: %w", err)}
 	}
-	s.Reached(PointStamp, true)
 	parsed, err := checkToken(token, digest, nonce)
 	if err != nil {
 		return nil, at, waiting{codeWaitToken, err}

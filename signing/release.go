@@ -49,16 +49,25 @@ func (s *Service) release(ctx context.Context, g Signature) error {
 			return s.discard(ctx, g, codeEarlierHarmed, err)
 		}
 	}
-	level, err := s.lowest(ctx, d, after, g)
+	made, err := s.Store.SignaturesOf(ctx, d.ID)
 	if err != nil {
 		return err
+	}
+	fields := []string{g.Field}
+	for _, m := range made {
+		if m.State == SignatureReleased {
+			fields = append(fields, m.Field)
+		}
 	}
 	last := revisions[g.Base]
 	t := s.step(people.System(FinishSignature{}.Kind()))
 	g.Level, g.SignerName, g.Issuer, g.ReleasedAt, g.Waits = mine.Level, mine.SignerName, mine.Issuer, t.now, ""
-	d.Revisions, d.Size, d.Signed, d.Level = g.Base+1, last.Offset+last.Size, true, level
+	d.Revisions, d.Size, d.Signed, d.Level = g.Base+1, last.Offset+last.Size, true, lowestOf(after, fields)
 	t.signature(&g, SignatureReleased, time.Time{}, "signature.release").Facts["sha256"] = fmt.Sprintf("%x", last.SHA256)
 	t.document(&d, DocumentReady, time.Time{}, "document.sign")
+	if err := s.extendLater(ctx, t, d); err != nil {
+		return err
+	}
 	s.tell(ctx, t, g, "signing.released")
 	if err := s.applyAt(ctx, PointRelease, t); err != nil {
 		return err
@@ -97,23 +106,6 @@ var levels = []string{"", "B-B", "B-T", "B-LT", "B-LTA"}
 // reaches reports whether a level is at least another one.
 func reaches(level, least string) bool {
 	return slices.Index(levels, level) >= slices.Index(levels, least)
-}
-
-// lowest is the lowest level that the signatures made here have in a result: those that were
-// released, and g.
-func (s *Service) lowest(ctx context.Context, d Document, result pades.Result, g Signature) (string, error) {
-	made, err := s.Store.SignaturesOf(ctx, d.ID)
-	if err != nil {
-		return "", err
-	}
-	lowest := levels[len(levels)-1]
-	for _, r := range result.Signatures {
-		ours := r.Field == g.Field || slices.ContainsFunc(made, func(m Signature) bool { return m.State == SignatureReleased && m.Field == r.Field })
-		if ours && r.Type == "signature" && reaches(lowest, r.Level) {
-			lowest = r.Level
-		}
-	}
-	return lowest, nil
 }
 
 // judge finds the signature we made in the result and says whether it may go out.
@@ -195,6 +187,9 @@ func noneWorse(before, after pades.Result) error {
 			found = true
 			if rank[a.Indication] > rank[b.Indication] {
 				return fmt.Errorf("field %q went from %s to %s: %s", b.Field, b.Indication, a.Indication, a.Explanation)
+			}
+			if !reaches(a.Level, b.Level) {
+				return fmt.Errorf("field %q went from %s down to %q", b.Field, b.Level, a.Level)
 			}
 		}
 		if !found {

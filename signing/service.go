@@ -26,6 +26,7 @@ import (
 
 	"countersign/audit"
 	"countersign/mail"
+	"countersign/pades/trust"
 	"countersign/people"
 )
 
@@ -57,7 +58,15 @@ type Options struct {
 	Words         mail.Words    // the texts of mails; nil: English
 	MaxTogether   int           // most documents in one ceremony: 100
 	SignTogether  int           // most documents in one signHash: 25
+	ExtendLife    time.Duration // how long a file is tried to be carried to Level: 30 days
 	NoTimestamp   bool          // release at B-B: only where there is no clock service
+
+	// Level is what files are carried to after their release, at B-T: "B-LT" or "B-LTA"; anything
+	// else leaves them as they were released. It takes Roots and Fetch.
+	Level string
+	// Fetch asks the addresses that certificates name. It must guard against addresses that are
+	// not for it.
+	Fetch trust.Fetcher
 
 	// Alarmed is told, in a few constant words, of what should never happen.
 	Alarmed func(what string)
@@ -122,6 +131,7 @@ func NewService(o Options) *Service {
 	def(&o.AuthorizeWait, 2*time.Minute)
 	def(&o.SignWait, time.Minute)
 	def(&o.FinishLife, 24*time.Hour)
+	def(&o.ExtendLife, 30*24*time.Hour)
 	def(&o.MaxTogether, 100)
 	def(&o.SignTogether, 25)
 	if o.Now == nil {

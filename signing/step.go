@@ -151,6 +151,9 @@ func (s *Service) observe(c Change) {
 	for _, m := range c.Signatures {
 		moved(s, "signature", m.From, m.To.State)
 	}
+	for _, m := range c.Extensions {
+		moved(s, "extension", m.From, m.To.State)
+	}
 }
 
 func moved[S ~string](s *Service, object string, from, to S) {

@@ -46,6 +46,7 @@ type Change struct {
 	Withdrawn  []Revision // deleted by (Document, Number, Signature): bytes that are never released
 	Ceremonies []Moved[CeremonyState, Ceremony]
 	Signatures []Moved[SignatureState, Signature]
+	Extensions []Moved[ExtensionState, Extension]
 	Forget     []DocumentID // rows of documents that were never received, deleted
 	Used       string       // credential id whose LastUsed is set
 	Attempts   []Attempt    // inserted
@@ -124,6 +125,8 @@ type Store interface {
 	Signature(ctx context.Context, id SignatureID) (Signature, error)
 	// SignaturesOf a document, oldest first.
 	SignaturesOf(ctx context.Context, id DocumentID) ([]Signature, error)
+	// Extension of a document, for the work on it; ErrNotFound when it has none.
+	Extension(ctx context.Context, id DocumentID) (Extension, error)
 	// NewestSignatures is the last one of each of these documents, where the owner has one.
 	NewestSignatures(ctx context.Context, owner people.ID, ids []DocumentID) ([]Signature, error)
 	// OpenCeremony is the ceremony with an open preparation of the document; ErrNotFound when there is none.
@@ -145,6 +148,7 @@ type Overdue struct {
 	Documents  []Document
 	Ceremonies []Ceremony
 	Signatures []Signature
+	Extensions []Extension // those of files to be renewed among them
 }
 
 // DocumentQuery narrows an owner's documents: newest first, keyset-paged by (CreatedAt, ID).

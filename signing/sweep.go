@@ -43,6 +43,11 @@ func (s *Service) LookAgain(ctx context.Context) (int, error) {
 			count(s.endSignature(ctx, g))
 		}
 	}
+	for _, e := range late.Extensions {
+		if ctx.Err() == nil {
+			count(s.endExtension(ctx, e))
+		}
+	}
 	return moved, errors.Join(errs...)
 }
 

@@ -34,6 +34,9 @@ func serve(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c.Roots == "" && c.Level != "B-T" {
+		log.Warn("files stay at B-T: without TRUST_ROOTS nothing more can be checked", "level", c.Level)
+	}
 	for _, name := range unknown(environment()) {
 		log.Warn("a variable that does nothing is set: there is none of this name", "variable", name)
 	}
@@ -180,6 +183,7 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 		Store: store.Signing(), Remote: remote, Credentials: credentials{checks}, Blobs: blobs{bytes}, Log: log,
 		MaxBytes: c.MaxUpload, Quota: signing.Quota{Bytes: c.QuotaBytes, Files: c.QuotaFiles}, Roots: roots, PortalURL: c.BaseURL, Words: templates.Catalogue{},
 		AuthorizeWait: c.DTMAuthorize, Limits: signing.Limits{LocksAfter: c.DTMLocksAfter}, SignWait: 2 * c.DTMSign, NoTimestamp: c.NoTimestamp, SignTogether: c.Together, Observe: meters.move, Reached: reached(), Alarmed: meters.alarm,
+		Level: c.Level, Fetch: evidenceFetcher(c),
 	})
 	login, err := signIn(c, store, log)
 	if err != nil {

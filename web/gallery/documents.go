@@ -86,5 +86,20 @@ func documents() []Entry {
 		{Ceremony: "y-0", State: signing.SignatureFailed, Since: ago(20 * time.Minute)},
 		*done.Row.Signature,
 	}
-	return append(out, entry("document-signed", "Document: signed", templates.DocumentPage, done))
+	out = append(out, entry("document-signed", "Document: signed", templates.DocumentPage, done))
+	for _, e := range []struct {
+		slug, level string
+		extension   signing.Extension
+	}{
+		{"soon", "B-T", signing.Extension{State: signing.ExtensionWaiting, Deadline: in(20 * time.Second)}},
+		{"waits", "B-T", signing.Extension{State: signing.ExtensionWaiting, Reason: "extend_not_fresh", Attempts: 9, Deadline: in(3 * time.Hour)}},
+		{"stopped", "B-T", signing.Extension{State: signing.ExtensionStopped, Reason: "extend_no_answer", Attempts: 120}},
+		{"archived", "B-LTA", signing.Extension{State: signing.ExtensionReached, Deadline: in(9 * 365 * day)}},
+	} {
+		v := done
+		v.Row.Document.Level, e.extension.Ends = e.level, in(30*day)
+		v.Extension = &e.extension
+		out = append(out, entry("document-level-"+e.slug, "Document: level, "+e.slug, templates.DocumentPage, v))
+	}
+	return out
 }

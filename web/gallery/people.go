@@ -96,7 +96,7 @@ func row(d signing.Document) templates.DocumentRow {
 }
 
 func signed(d signing.Document, at time.Time) templates.DocumentRow {
-	d.Signed, d.Revisions, d.CreatedAt, d.Since = true, 2, at.Add(-time.Hour), at
+	d.Signed, d.Revisions, d.Level, d.CreatedAt, d.Since = true, 2, "B-LT", at.Add(-time.Hour), at
 	r := row(d)
 	r.Signature = &signing.Signature{ID: "s-" + signing.SignatureID(d.ID), Ceremony: "y-1", Document: d.ID, State: signing.SignatureReleased,
 		SignerName: "Ada Example", Issuer: "Example Issuing CA 2", Level: "B-T", IntendedAt: at, SignedAt: at, StampedAt: at, AssembledAt: at, ReleasedAt: at, Since: at, CreatedAt: at}

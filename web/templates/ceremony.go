@@ -131,6 +131,21 @@ func stepGlyph(step string) string {
 	return "r-todo"
 }
 
+// levelMeans is what a level is worth to the reader.
+func levelMeans(ctx context.Context, level string) string {
+	switch level {
+	case "B-B":
+		return T(ctx, "The time of signing is the signer’s own.")
+	case "B-T":
+		return T(ctx, "An independent clock confirms the time of signing.")
+	case "B-LT":
+		return T(ctx, "The file itself carries the proof that the certificates were good. It can be checked without us and without the issuer.")
+	case "B-LTA":
+		return T(ctx, "The file itself carries the proof that the certificates were good, and a timestamp over all of it keeps that proof for the long term.")
+	}
+	return level
+}
+
 // levelWords says what a signature's level means.
 func levelWords(ctx context.Context, level string) string {
 	switch level {

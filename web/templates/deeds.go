@@ -220,7 +220,7 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 		return T(ctx, "does not know whether it was signed"), T(ctx, "learn whether it was signed")
 	case "signature.cancel":
 		return T(ctx, "stopped the signature"), T(ctx, "stop the signature")
-	case "signature.extend":
+	case "signature.extend", "document.extend":
 		return T(ctx, "added proof for later years"), T(ctx, "add proof for later years")
 	case "person.bind":
 		return T(ctx, "was tied to a user at DigiCert"), T(ctx, "be tied to a user at DigiCert")

@@ -27,6 +27,31 @@ func documentStage(v Document) string {
 	return stage
 }
 
+// levelNews is what is still to come for the level of a file, or why it does not come.
+func levelNews(ctx context.Context, v Document) string {
+	if v.Extension == nil {
+		return ""
+	}
+	e := *v.Extension
+	why := ""
+	if e.Reason != "" {
+		why = " " + T(ctx, signing.Explain(e.Reason).Sentence)
+	}
+	switch {
+	case e.State == signing.ExtensionStopped:
+		return T(ctx, "Proof for later years could not be added.") + why + " " + T(ctx, "The signed file is as it was. An admin can have it tried again.")
+	case e.State == signing.ExtensionReached && !e.Deadline.IsZero():
+		return T(ctx, "We renew its timestamp on {{.Day}}.", "Day", Day(ctx, v.Page, e.Deadline))
+	case e.State != signing.ExtensionWaiting:
+		return ""
+	}
+	first := T(ctx, "Proof for later years is added when the issuer publishes data from after the signature.")
+	if why != "" {
+		first = T(ctx, "Proof for later years is still missing.") + why
+	}
+	return first + " " + T(ctx, "Next try: {{.When}}. We try until {{.Day}}.", "When", nextTry(ctx, v.Page, e.Deadline), "Day", Day(ctx, v.Page, e.Ends))
+}
+
 func documentIndent(v Document) string {
 	d := v.Row.Document
 	switch {

@@ -115,6 +115,7 @@ type Document struct {
 	Content    string                  // path of the stored bytes, for the viewer
 	Signatures []pades.SignatureResult // those the stored file carries, checked
 	History    []signing.Signature     // ours, oldest first
+	Extension  *signing.Extension      // the work on its level; nil when there is none
 	Notices    []Notice                // "We noticed n things", worst first
 	CanSign    bool
 	WhyNot     string // sentence, when not
