@@ -48,11 +48,22 @@ type config struct {
 	IdleTime     time.Duration `env:"SESSION_IDLE" envDefault:"15m" help:"A session ends after this long without a page."`
 	SessionTime  time.Duration `env:"SESSION_ABSOLUTE" envDefault:"8h" help:"A session ends after this long in any case."`
 
-	DTMURL          string        `group:"Document Trust Manager" env:"DTM_URL,required" help:"Address of DigiCert ONE, such as https://one.digicert.com, without /documentmanager."`
+	DTMRegion       string        `group:"Document Trust Manager" env:"DTM_REGION" help:"Region of DigiCert ONE, instead of DTM_URL: us, jp, ch, nl, or with -demo behind it. Whether Document Trust Manager runs in each, DigiCert does not say."`
+	DTMURL          string        `env:"DTM_URL" help:"Address of DigiCert ONE, such as https://one.digicert.com, without /documentmanager. It or DTM_REGION must be set."`
 	DTMPlain        bool          `env:"DTM_PLAIN_HTTP" envDefault:"false" help:"Allow DTM_URL and MAILBOX_URL to be http on another machine. Only for a simulator: keys and codes would be readable on the way."`
-	DTMKey          secret        `env:"DTM_API_KEY,required" help:"API key of the service user that keeps users, validations and credentials."`
-	DTMClientID     string        `env:"DTM_CLIENT_ID,required" help:"OAuth 2.0 client for signing through the CSC API."`
-	DTMClientSecret secret        `env:"DTM_CLIENT_SECRET,required" help:"Secret of that client."`
+	DTMAPIAuth      string        `env:"DTM_API_AUTH" envDefault:"api-key" help:"Way in for users, validations and credentials: api-key, client (OAuth 2.0 client credentials) or mtls (a client certificate)."`
+	DTMCSCAuth      string        `env:"DTM_CSC_AUTH" envDefault:"client" help:"Way in for signing through the CSC API: client, refresh-token, digest, basic, mtls, or api-key, which accounts for seals take. DigiCert's pages contradict each other here: ask."`
+	DTMKey          secret        `env:"DTM_API_KEY" help:"For api-key: API key of the service user that keeps users, validations and credentials."`
+	DTMClientID     string        `env:"DTM_CLIENT_ID" help:"For client and refresh-token: OAuth 2.0 client for signing through the CSC API."`
+	DTMClientSecret secret        `env:"DTM_CLIENT_SECRET" help:"For client and refresh-token: secret of that client."`
+	DTMTokenURL     string        `env:"DTM_TOKEN_URL" help:"For client and refresh-token: where tokens are had. Empty: as the service itself tells."`
+	DTMRefresh      secret        `env:"DTM_REFRESH_TOKEN" help:"For refresh-token: what a person's consent once gave. Where the service changes it with each use, the new one is kept in memory only, and a start after that needs another."`
+	DTMUser         string        `env:"DTM_LOGIN_USER" help:"For digest and basic: user of CSC auth/login."`
+	DTMPassword     secret        `env:"DTM_LOGIN_PASSWORD" help:"For digest and basic: that user's password."`
+	DTMCert         secret        `env:"DTM_CLIENT_CERT" help:"For mtls: client certificate in PEM, its chain behind it."`
+	DTMCertKey      secret        `env:"DTM_CLIENT_KEY" help:"For mtls: key of the certificate in PEM. Empty: it is in DTM_CLIENT_CERT too."`
+	DTMMTLSURL      string        `env:"DTM_MTLS_URL" help:"For mtls: address that takes the certificate. Empty: that of DTM_URL with clientauth. before the name."`
+	DTMRoots        string        `env:"DTM_TLS_ROOTS" help:"PEM file of the roots that DTM's TLS certificate is checked against, instead of the system's."`
 	DTMAccount      string        `env:"DTM_ACCOUNT_ID,required" help:"Account that new users belong to."`
 	DTMOrganization string        `env:"DTM_ORGANIZATION_ID" help:"Organisation that new validations belong to."`
 	DTMBasic        string        `env:"DTM_PROFILE_BASIC" envDefault:"vp-basic" help:"Validation profile of the basic identity check."`
@@ -121,7 +132,7 @@ func (a address) GoString() string { return a.String() }
 
 // hidden are the parts of the configuration that must never be printed.
 func (c config) hidden() (all []string) {
-	for _, list := range []secret{c.CookieKey, c.MasterKey, c.AuditKey, c.ClientSecret, c.DTMKey, c.DTMClientSecret} {
+	for _, list := range []secret{c.CookieKey, c.MasterKey, c.AuditKey, c.ClientSecret, c.DTMKey, c.DTMClientSecret, c.DTMRefresh, c.DTMPassword, c.DTMCert, c.DTMCertKey} {
 		all = append(all, strings.Split(string(list), ",")...)
 	}
 	for _, a := range []address{c.DatabaseURL, c.SMTP} {

@@ -19,6 +19,8 @@ import (
 
 	"github.com/caarlos0/env/v11"
 
+	"countersign/dtmclient"
+
 	"countersign/audit"
 )
 
@@ -75,8 +77,9 @@ func readConfig(environ map[string]string) (config, error) {
 	var found problems
 	given := readFiles(environ, &found)
 	readValues(&c, given, &found)
-	c.BaseURL, c.DTMURL = strings.TrimSuffix(c.BaseURL, "/"), strings.TrimSuffix(c.DTMURL, "/")
-	for _, check := range []func(config, *problems){checkSite, checkStorage, checkLogin, checkDTM, checkLimits, checkMail} {
+	c.DTMURL = cmp.Or(c.DTMURL, dtmclient.Region(c.DTMRegion))
+	c.BaseURL, c.DTMURL, c.DTMMTLSURL = strings.TrimSuffix(c.BaseURL, "/"), strings.TrimSuffix(c.DTMURL, "/"), strings.TrimSuffix(c.DTMMTLSURL, "/")
+	for _, check := range []func(config, *problems){checkSite, checkStorage, checkLogin, checkDTM, checkDTMAuth, checkLimits, checkMail} {
 		check(c, &found)
 	}
 	if len(found) == 0 {
@@ -273,6 +276,9 @@ func checkLogin(c config, p *problems) {
 }
 
 func checkDTM(c config, p *problems) {
+	p.check(c.DTMRegion == "" || dtmclient.Region(c.DTMRegion) != "", "DTM_REGION", "it must be one of "+strings.Join(dtmclient.Regions(), ", ")+".")
+	p.check(c.DTMRegion == "" || c.DTMURL == dtmclient.Region(c.DTMRegion), "DTM_URL", "DTM_REGION is set too. Keep one of them.")
+	p.check(c.DTMURL != "" || c.DTMRegion != "" || p.has("DTM_URL_FILE"), "DTM_URL", "it must be set, or DTM_REGION.")
 	checkAddress(p, "DTM_URL", c.DTMURL)
 	p.check(!strings.HasSuffix(c.DTMURL, "/documentmanager"), "DTM_URL", "leave /documentmanager away.")
 	p.check(!plain(c.DTMURL) || c.DTMPlain, "DTM_URL", "it must be https. For a simulator on another machine set DTM_PLAIN_HTTP=true.")

@@ -53,9 +53,9 @@ var checks = []check{
 	{"documents", []string{"BLOB_DIR", "MASTER_KEY"}, (*doctor).documents},
 	{"trust roots", []string{"TRUST_ROOTS"}, (*doctor).roots},
 	{"sign-in", []string{"OIDC_ISSUER", "OIDC_SCOPES"}, (*doctor).provider},
-	{"dtm", []string{"DTM_URL"}, (*doctor).service},
-	{"dtm api key", []string{"DTM_URL", "DTM_API_KEY"}, (*doctor).apiKey},
-	{"dtm client", []string{"DTM_URL", "DTM_CLIENT_ID", "DTM_CLIENT_SECRET"}, (*doctor).client},
+	{"dtm", []string{"DTM_URL", "DTM_REGION", "DTM_CLIENT_CERT", "DTM_TLS_ROOTS"}, (*doctor).service},
+	{"dtm api key", []string{"DTM_URL", "DTM_REGION", "DTM_API_AUTH", "DTM_API_KEY", "DTM_CLIENT_CERT", "DTM_TLS_ROOTS"}, (*doctor).apiKey},
+	{"dtm client", []string{"DTM_URL", "DTM_REGION", "DTM_CSC_AUTH", "DTM_CLIENT_ID", "DTM_CLIENT_SECRET", "DTM_REFRESH_TOKEN", "DTM_LOGIN_USER", "DTM_LOGIN_PASSWORD", "DTM_CLIENT_CERT", "DTM_TLS_ROOTS"}, (*doctor).client},
 	{"mail", []string{"SMTP_URL", "MAILBOX_URL", "MAIL_FROM"}, (*doctor).mail},
 	{"clock", []string{"OIDC_ISSUER", "DTM_URL"}, (*doctor).clock},
 }

@@ -140,7 +140,7 @@ func (d *doctor) apiKey(ctx context.Context, f *finding) {
 	}
 	roles, err := remote.Roles(ctx)
 	if err != nil {
-		refused(f, err, "the API key", "list roles", "Set DTM_API_KEY to a key of a service user with the role that manages users, validations and credentials.")
+		refused(f, err, wayNames[d.c.DTMAPIAuth], "list roles", "Set "+strings.Join(settings(d.c.DTMAPIAuth), ", ")+" to those of a service user with the role that manages users, validations and credentials, or choose another DTM_API_AUTH.")
 		return
 	}
 	f.say(ok, "it is accepted and sees %d roles of Document Trust Manager.", len(roles))
@@ -166,10 +166,19 @@ func (d *doctor) client(ctx context.Context, f *finding) {
 	_, err = remote.CredentialsList(ctx, "")
 	var e *dtmclient.Error
 	if err == nil || errors.As(err, &e) && e.Op == "credentials/list" && (e.Kind == dtmclient.Invalid || e.Kind == dtmclient.NotFound) {
-		f.say(ok, "it gets a token, and the signing service takes it.")
+		f.say(ok, "%s is taken by the signing service.", wayNames[d.c.DTMCSCAuth])
 		return
 	}
-	refused(f, err, "the OAuth client", "list credentials", "Set DTM_CLIENT_ID and DTM_CLIENT_SECRET anew, and let the client use the signing service.")
+	refused(f, err, wayNames[d.c.DTMCSCAuth], "list credentials", "Set "+strings.Join(settings(d.c.DTMCSCAuth), ", ")+" anew and let it use the signing service, or choose another DTM_CSC_AUTH: the service offers "+d.offers(ctx, remote)+".")
+}
+
+// offers are the ways in that the signing service tells of itself.
+func (d *doctor) offers(ctx context.Context, remote *dtmclient.Client) string {
+	info, err := remote.Info(ctx)
+	if err != nil || len(info.AuthType) == 0 {
+		return "nothing it tells"
+	}
+	return strings.Join(info.AuthType, ", ")
 }
 
 // refused tells a refusal by what can be done about it.

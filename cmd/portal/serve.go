@@ -15,7 +15,6 @@ import (
 	"countersign/auth"
 	"countersign/blob"
 	"countersign/db"
-	"countersign/dtmclient"
 	"countersign/handlers"
 	"countersign/identity"
 	"countersign/jobs"
@@ -220,16 +219,6 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 		DemoMail: c.DemoMail, DemoPhone: c.DemoPhone, Logger: log,
 	})
 	return app.Handler(), workers, nil
-}
-
-func remoteClient(c config, observe func(op string, outcome dtmclient.Kind, took time.Duration)) (*dtmclient.Client, error) {
-	return dtmclient.New(dtmclient.Config{
-		BaseURL: c.DTMURL + "/documentmanager", AccountURL: c.DTMURL + "/account",
-		APIKey: dtmclient.Secret(c.DTMKey), ClientID: c.DTMClientID, ClientSecret: dtmclient.Secret(c.DTMClientSecret),
-		Timeouts:  dtmclient.Timeouts{Call: c.DTMCall, Authorize: c.DTMAuthorize, Sign: c.DTMSign},
-		PlainHTTP: c.DTMPlain, CanSuspend: c.DTMSuspend, BreakAfter: 8, UserAgent: "countersign/" + version(),
-		Observe: observe,
-	})
 }
 
 func signIn(c config, store *db.DB, log *slog.Logger) (*auth.Auth, error) {
