@@ -61,7 +61,11 @@ func (a *App) ceremony(r *http.Request) (view templates.Ceremony, changing bool,
 		return view, false, err
 	}
 	view.TriesLeft = max(0, a.Signing.Limits.Tries-c.Tries)
-	view.Step = stepOf(c, s)
+	if view.Step = stepOf(c, s); len(signatures) > 1 {
+		if err := a.many(r, &view, signatures); err != nil {
+			return view, false, err
+		}
+	}
 	switch view.Step {
 	case "check":
 		view.Title = "Checked. Ready for your approval"
@@ -76,17 +80,29 @@ func (a *App) ceremony(r *http.Request) (view templates.Ceremony, changing bool,
 	case "progress":
 		view.Title = "Signing"
 		view.Task = "Leave this page"
+		changing = true
+		if view.Many != nil {
+			break
+		}
 		view.Steps, view.Columns = progress(c, s)
 		view.Until = s.SignedAt.Add(a.Signing.FinishLife)
 		changing = true
 	case "result":
 		view.Title = "Signed, and checked"
+		if view.Many != nil {
+			break
+		}
 		view.Task, view.TaskPath = "To your documents", "/documents"
 		view.Download = "/documents/" + string(s.Document) + "/download"
 		view.Steps, view.Columns = progress(c, s)
 		view.Result, err = a.resultOf(ctx, r, s)
 	case "failed":
 		view.Title = "It was not signed"
+		if view.Many != nil {
+			view.Failed = failedBecause(c, signing.Signature{State: s.State, Reason: c.Reason})
+			view.Failed.Reference, view.Failed.WayPath = referenceOf(r), ""
+			break
+		}
 		view.Task, view.TaskPath = "Back to the document", "/documents/"+string(s.Document)
 		view.Failed = failedBecause(c, s)
 		view.Failed.Reference = referenceOf(r)
@@ -307,7 +323,7 @@ func (a *App) cancelCeremony(w http.ResponseWriter, r *http.Request) error {
 	if err := a.Signing.Cancel(r.Context(), actorOf(r), id); err != nil {
 		return a.ceremonyAgain(w, r, err)
 	}
-	if len(signatures) == 0 {
+	if len(signatures) != 1 {
 		return a.redirect(w, r, "/documents", "cancelled")
 	}
 	return a.redirect(w, r, "/documents/"+string(signatures[0].Document), "cancelled")

@@ -220,18 +220,8 @@ func (a *App) choices(r *http.Request) (templates.Choose, error) {
 	if view.Row, err = a.documentRow(r, d); err != nil {
 		return view, err
 	}
-	all, err := a.Identity.OwnCredentials(ctx, actor)
-	if err != nil {
-		return view, err
-	}
-	for _, c := range all {
-		usable, why := usable(c, a.Now().Unix())
-		view.Choices = append(view.Choices, templates.CredentialChoice{Credential: c, Usable: usable, Why: why})
-		if usable && view.Chosen == "" {
-			view.Chosen = c.ID
-		}
-	}
-	return view, nil
+	view.Choices, view.Chosen, err = a.credentialChoices(r)
+	return view, err
 }
 
 func usable(c identity.Credential, now int64) (bool, string) {

@@ -46,7 +46,8 @@ func (a *App) documents(r *http.Request) (templates.Documents, error) {
 	if view.Rows, err = a.documentRows(r, rows); err != nil {
 		return view, err
 	}
-	view.Older = older(r, next)
+	view.Older, view.Next = older(r, next), next
+	a.chosen(r, &view)
 	counts, err := a.Signing.DocumentCounts(ctx, actor)
 	if err != nil {
 		return view, err

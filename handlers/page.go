@@ -82,6 +82,7 @@ var flashes = map[string]flash{
 	"revoked":         {"Revoked, for good.", "", ""},
 	"erased":          {"Erased. The fingerprint stays in the audit log.", "", ""},
 	"cancelled":       {"Cancelled. Nothing was signed.", "", ""},
+	"none-chosen":     {"Choose the documents first, then sign them together.", "", ""},
 	"saved":           {"Saved.", "", ""},
 	"session-ended":   {"The session is ended.", "", ""},
 }
@@ -139,6 +140,7 @@ func older(r *http.Request, next string) string {
 		return ""
 	}
 	q := r.URL.Query()
+	q.Del("all") // that is about this page
 	q.Set("after", next)
 	return r.URL.Path + "?" + q.Encode()
 }

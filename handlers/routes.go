@@ -93,11 +93,15 @@ func (a *App) Routes() []Route {
 		{"GET", "/documents/{id}/sign", Signers, false, a.choose},
 		{"POST", "/documents/{id}/sign", Signers, false, a.begin},
 
+		{"GET", "/sign", Signers, false, a.chooseTogether},
+		{"POST", "/sign", Signers, false, a.beginTogether},
 		{"GET", "/ceremonies/{id}", Signers, false, a.showCeremony},
 		{"GET", "/ceremonies/{id}/live", Signers, true, a.watchCeremony},
 		{"POST", "/ceremonies/{id}/code", Signers, false, a.sendCode},
 		{"POST", "/ceremonies/{id}/authorize", Signers, false, a.authorize},
 		{"POST", "/ceremonies/{id}/cancel", Signers, false, a.cancelCeremony},
+		{"POST", "/ceremonies/{id}/without", Signers, false, a.takeOut},
+		{"GET", "/ceremonies/{id}/download", Signers, false, a.downloadAll},
 
 		{"GET", "/audit", Readers, false, a.showAudit},
 		{"GET", "/audit.csv", Readers, false, a.auditCSV},

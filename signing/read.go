@@ -17,6 +17,31 @@ func (s *Service) Document(ctx context.Context, a people.Actor, id DocumentID) (
 	return d, ofStore(err)
 }
 
+// DocumentsIn are these documents of the actor, in this order; KindNotFound when one is not there,
+// or somebody else's.
+func (s *Service) DocumentsIn(ctx context.Context, a people.Actor, ids []DocumentID) ([]Document, error) {
+	if err := s.may(ctx, a, people.ReadOwnDocuments, "document", ""); err != nil {
+		return nil, err
+	}
+	found, err := s.Store.DocumentsIn(ctx, a.Person, ids)
+	if err != nil {
+		return nil, ofStore(err)
+	}
+	by := make(map[DocumentID]Document, len(found))
+	for _, d := range found {
+		by[d.ID] = d
+	}
+	all := make([]Document, 0, len(ids))
+	for _, id := range ids {
+		d, ok := by[id]
+		if !ok {
+			return nil, fail(codeNotFound, nil)
+		}
+		all = append(all, d)
+	}
+	return all, nil
+}
+
 // Documents lists the actor's, newest first; next is the cursor of the following page and
 // empty at the end. The owner in q does not matter: everybody sees their own.
 func (s *Service) Documents(ctx context.Context, a people.Actor, q DocumentQuery) (page []Document, next string, err error) {

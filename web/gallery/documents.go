@@ -46,12 +46,15 @@ func documents() []Entry {
 	list := templates.Documents{Page: page(&ada, "Documents", "documents"), Upload: upload(), Rows: documentRows(), Filter: "all",
 		Counts: map[string]int{"all": 23, "ready": 1, "signed": 19, "refused": 2}, Older: "/documents?after=x"}
 	empty := templates.Documents{Page: page(&ada, "Documents", "documents"), Upload: upload(), Filter: "all", Counts: map[string]int{}}
+	chosen := list
+	chosen.Chosen, chosen.Others, chosen.Next = map[signing.DocumentID]bool{"d-1": true, "d-2": true}, []signing.DocumentID{"d-30"}, "x"
 	nothing := list
 	nothing.Rows, nothing.Text, nothing.Older = nil, "invoice", ""
 	refused := list
 	refused.Upload.Refused, refused.Upload.Name = "This PDF needs a password to open.", "Old price list.pdf"
 	out := []Entry{
 		entry("documents", "Documents", templates.DocumentsPage, list),
+		entry("documents-chosen", "Documents: some chosen to be signed together", templates.DocumentsPage, chosen),
 		entry("documents-empty", "Documents: none yet", templates.DocumentsPage, empty),
 		entry("documents-nothing", "Documents: nothing found", templates.DocumentsPage, nothing),
 		entry("documents-refused", "Documents: a file refused", templates.DocumentsPage, refused),

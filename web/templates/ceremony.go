@@ -24,16 +24,6 @@ func choiceFacts(ctx context.Context, p Page, c identity.Credential) string {
 	return strings.Join(parts, ", ")
 }
 
-func usableChoices(v Choose) int {
-	n := 0
-	for _, c := range v.Choices {
-		if c.Usable {
-			n++
-		}
-	}
-	return n
-}
-
 // ceremonyTitle is the situation of a ceremony as a sentence; it leads the document's title too.
 func ceremonyTitle(ctx context.Context, v Ceremony) string {
 	f := v.Ceremony.Factor
@@ -61,8 +51,14 @@ func ceremonyTitle(ctx context.Context, v Ceremony) string {
 		if waitsForPhone(v) {
 			return T(ctx, "Open the app on your phone and approve")
 		}
+		if v.Many != nil {
+			return T(ctx, "Signing {{.Count}} documents", "Count", len(v.Many))
+		}
 		return T(ctx, "Signing your document")
 	case "result":
+		if v.Many != nil {
+			return manyTitle(ctx, v)
+		}
 		return T(ctx, "Signed, and checked.")
 	}
 	return T(ctx, v.Failed.Title)
@@ -106,6 +102,9 @@ func checksFailed(steps []LiveStep) bool {
 func progressSay(ctx context.Context, v Ceremony) string {
 	if v.Step != "progress" {
 		return ceremonyTitle(ctx, v)
+	}
+	if v.Many != nil {
+		return T(ctx, "{{.Done}} of {{.All}} documents are done", "Done", manyEnded(v), "All", len(v.Many))
 	}
 	done, now := 0, ""
 	for _, s := range v.Steps {

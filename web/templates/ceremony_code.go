@@ -6,6 +6,20 @@ import (
 	"countersign/signing"
 )
 
+func signLabel(ctx context.Context, v Ceremony) string {
+	if len(v.Many) > 1 {
+		return T(ctx, "Sign {{.Count}} documents", "Count", len(v.Many))
+	}
+	return T(ctx, "Sign 1 document")
+}
+
+func agreeWords(ctx context.Context, v Ceremony) string {
+	if len(v.Many) > 1 {
+		return T(ctx, "By signing you agree to what each of the documents says, as yourself.")
+	}
+	return T(ctx, "By signing you agree to what the document says, as yourself.")
+}
+
 func codeLabel(ctx context.Context, f signing.Factor) string {
 	if f.OTPLabel != "" {
 		return f.OTPLabel

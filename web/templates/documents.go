@@ -25,3 +25,16 @@ func rowTime(r DocumentRow) time.Time {
 	}
 	return at
 }
+
+// choosable reports whether a document can be signed together with others.
+func choosable(r DocumentRow) bool { return r.Document.State == signing.DocumentReady && r.Open == "" }
+
+func choosableRows(v Documents) int {
+	n := 0
+	for _, r := range v.Rows {
+		if choosable(r) {
+			n++
+		}
+	}
+	return n
+}

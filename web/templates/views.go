@@ -105,7 +105,10 @@ type Documents struct {
 	Counts map[string]int // "all", "ready", "signed", "refused"
 	Filter string         // one of those
 	Text   string
-	Older  string // path of the next page, empty at the end
+	Older  string                      // path of the next page, empty at the end
+	Chosen map[signing.DocumentID]bool // to be signed together
+	Others []signing.DocumentID        // chosen on other pages
+	Next   string                      // cursor of the next page, for those who go on choosing
 }
 
 // Document is the preview.
@@ -145,9 +148,34 @@ type Choose struct {
 	Problem string // sentence above the choices
 }
 
+// TogetherRow is one of several documents that are signed under one approval.
+type TogetherRow struct {
+	Row       DocumentRow
+	Signature signing.Signature  // once it has begun
+	Why       string             // sentence: what is in the way, or what went wrong
+	Signed    string             // was anything signed, when something went wrong
+	Who       string             // who can fix it
+	Open      signing.CeremonyID // the signing that it is in already
+}
+
+// Together is the first step of signing several documents.
+type Together struct {
+	Page
+	Rows    []TogetherRow
+	Chosen  int // how many were chosen, should they be too many to list
+	Bytes   int64
+	Pages   int
+	Choices []CredentialChoice
+	With    identity.CredentialID
+	GoOn    bool   // one that fails does not stop the others
+	Most    int    // how many one approval takes, when these are more; else 0
+	Problem string // sentence above the list
+}
+
 // Ceremony is every later step: the state decides which.
 type Ceremony struct {
 	Page
+	Many        []TogetherRow // the documents, when they are several; then Row and Signature are the first one's
 	Row         DocumentRow
 	Ceremony    signing.Ceremony
 	Signature   signing.Signature

@@ -1,6 +1,10 @@
 // Uploading: each chosen file is sent by itself as the body of one PUT, with a bar, a way
 // to stop, and the server's refusal in its own row. Without this file the form is sent whole.
-export {};
+import { size } from "./size";
+import { countChosen } from "./together";
+
+const together = document.querySelector<HTMLFormElement>("form[data-together]");
+if (together) countChosen(together);
 
 const form = document.querySelector<HTMLFormElement>("form[data-upload]");
 const list = document.getElementById("uploads");
@@ -25,6 +29,27 @@ async function sendAll(files: File[]): Promise<void> {
     const location = row.isConnected ? await send(file, row) : null;
     if (location && only) window.location.assign(location);
   }
+  offerTogether();
+}
+
+// Several that are ready can be signed under one approval at once.
+function offerTogether(): void {
+  const ids = [...(list?.querySelectorAll<HTMLAnchorElement>("a[data-link]") ?? [])].map((a) => a.pathname.split("/").pop()!);
+  document.getElementById("uploads-together")?.remove();
+  if (ids.length < 2) return;
+  const template = document.getElementById("upload-together") as HTMLTemplateElement;
+  const row = template.content.firstElementChild!.cloneNode(true) as HTMLElement;
+  row.id = "uploads-together";
+  const button = row.querySelector("button")!;
+  button.textContent = (button.dataset.label ?? "").replace("{count}", String(ids.length));
+  for (const id of ids) {
+    const input = document.createElement("input");
+    input.type = "hidden";
+    input.name = "document";
+    input.value = id;
+    row.querySelector("form")!.append(input);
+  }
+  list?.append(row);
 }
 
 function fromTemplate(id: string, name: string): HTMLElement {
@@ -50,18 +75,6 @@ function refuse(row: HTMLElement, name: string, sentence: string): void {
     input?.click();
   });
   row.replaceWith(refused);
-}
-
-function size(bytes: number): string {
-  const units = ["kB", "MB", "GB", "TB"];
-  let value = bytes / 1000;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  const digits = value < 9.95 && unit > 0 ? 1 : 0;
-  return `${value.toLocaleString(document.documentElement.lang, { minimumFractionDigits: 0, maximumFractionDigits: digits })}\u00a0${units[unit]}`;
 }
 
 function send(file: File, row: HTMLElement): Promise<string | null> {
