@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptrace"
@@ -33,6 +34,7 @@ type call struct {
 	auth    Authenticator
 	read    bool // changes nothing at the service, so it may be tried again
 	timeout time.Duration
+	most    int64              // bytes of an answer; 0: maxAnswer
 	secrets []Secret           // values that must not come back in an error
 	on504   Kind               // what a gateway timeout means here, instead of Unavailable
 	decode  func([]byte) error // of a good answer; nil: its body does not matter
@@ -138,7 +140,8 @@ func (c *Client) once(ctx context.Context, k call) *Error {
 		return c.fail(k, &Error{Kind: kind, lost: true, Cause: plainCause(ctx, err)})
 	}
 	defer res.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer+1))
+	most := max(k.most, maxAnswer)
+	body, err := io.ReadAll(io.LimitReader(res.Body, most+1))
 	if res.StatusCode < 200 || res.StatusCode > 299 {
 		// A refusal is a refusal even when its explanation was cut short.
 		e := refusal(k, res, body, c.c.Now())
@@ -149,8 +152,8 @@ func (c *Client) once(ctx context.Context, k call) *Error {
 	if err != nil {
 		return c.fail(k, &Error{Kind: Unknown, Status: res.StatusCode, lost: true, Cause: plainCause(ctx, err)})
 	}
-	if len(body) > maxAnswer {
-		return c.fail(k, unreadable(res.StatusCode, errors.New("the answer is larger than 1 MiB")))
+	if int64(len(body)) > most {
+		return c.fail(k, unreadable(res.StatusCode, fmt.Errorf("the answer is larger than %d KiB", most>>10)))
 	}
 	if k.decode == nil {
 		return nil

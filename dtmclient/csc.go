@@ -209,6 +209,7 @@ func (c *Client) SignHash(ctx context.Context, h HashesToSign) ([][]byte, error)
 		ClientData   string   `json:"clientData,omitempty"`
 	}{h.CredentialID, string(h.SAD), base64All(h.Hashes), oid, h.SignAlgo, params, h.ClientData}, false)
 	k.timeout, k.secrets = c.c.Timeouts.Sign, []Secret{h.SAD}
+	k.most = int64(len(h.Hashes)) * maxSignature
 	var values [][]byte
 	k.decode = func(b []byte) (err error) {
 		values, err = signatureValues(b, len(h.Hashes))
@@ -280,6 +281,9 @@ func base64All(values [][]byte) []string {
 	}
 	return out
 }
+
+// maxSignature is the room one signature gets in an answer: RSA of 8192 bits in base64, and more.
+const maxSignature = 2 << 10
 
 // maxChain bounds the certificates of one credential.
 const maxChain = 16

@@ -71,7 +71,51 @@ func object(body []byte, into any) error {
 	if b := bytes.TrimLeft(body, " \t\r\n"); len(b) == 0 || b[0] != '{' {
 		return errors.New("the answer is not a JSON object")
 	}
-	return decodeJSON(body, into)
+	if err := decodeJSON(body, into); err != nil {
+		return err
+	}
+	return members(json.NewDecoder(bytes.NewReader(body)))
+}
+
+// members refuses an object with a member twice: which one counts, nobody can tell. Names
+// that differ in capitals only are one, since the decoder takes either.
+func members(d *json.Decoder) error {
+	type level struct {
+		seen  map[string]bool // nil: an array
+		value bool            // next comes a value
+	}
+	var levels []level
+	for {
+		token, err := d.Token()
+		if err != nil {
+			return nil // the end: it was decoded before
+		}
+		var top *level
+		if len(levels) > 0 {
+			top = &levels[len(levels)-1]
+		}
+		if name, ok := token.(string); ok && top != nil && top.seen != nil && !top.value {
+			if name = strings.ToLower(name); top.seen[name] {
+				return fmt.Errorf("member %q of the answer is there twice", clip(name, 60))
+			}
+			top.seen[name], top.value = true, true
+			continue
+		}
+		if top != nil {
+			top.value = false
+		}
+		switch token {
+		case json.Delim('{'):
+			levels = append(levels, level{seen: map[string]bool{}})
+		case json.Delim('['):
+			levels = append(levels, level{})
+		case json.Delim('}'), json.Delim(']'):
+			levels = levels[:len(levels)-1]
+			if len(levels) > 0 {
+				levels[len(levels)-1].value = false
+			}
+		}
+	}
 }
 
 func decodeJSON(body []byte, into any) error {
