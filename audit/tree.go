@@ -43,12 +43,17 @@ type Tree struct {
 	Store  Store
 	Signer *Signer          // nil: checkpoints are not signed
 	Now    func() time.Time // nil: time.Now
+	// CheckStamp is asked about stamps when the log is checked; nil: they are not looked at.
+	CheckStamp CheckStamp
 
 	keyKept atomic.Bool
 }
 
 // ErrNotNumbered is answered for an entry that the next checkpoint will cover.
 var ErrNotNumbered = errors.New("entry is not in the tree yet")
+
+// ErrNodeMissing is answered by a store that has not a hash it was asked for.
+var ErrNodeMissing = errors.New("a hash of the tree is missing")
 
 // ErrProof is answered for a proof that does not hold.
 var ErrProof = errors.New("the proof does not hold")

@@ -94,7 +94,7 @@ func (t AuditTree) Nodes(ctx context.Context, indexes []int64) ([][]byte, error)
 	out := make([][]byte, len(indexes))
 	for i, n := range indexes {
 		if out[i] = found[n]; out[i] == nil {
-			return nil, fmt.Errorf("read the audit tree: the hash at %d is missing", n)
+			return nil, fmt.Errorf("read the audit tree: %w: at %d", audit.ErrNodeMissing, n)
 		}
 	}
 	return out, nil
@@ -202,10 +202,24 @@ func (t AuditTree) LastKept(ctx context.Context) (audit.Checkpoint, error) {
 	return t.checkpoint(ctx, "audit_checkpoints ORDER BY size DESC LIMIT 1")
 }
 
+// KeptAt is the kept checkpoint of this size; zero when there is none.
+func (t AuditTree) KeptAt(ctx context.Context, size int64) (audit.Checkpoint, error) {
+	return t.checkpoint(ctx, "audit_checkpoints WHERE size = ?", size)
+}
+
+// NewestKept answers the newest n kept checkpoints, the newest first.
+func (t AuditTree) NewestKept(ctx context.Context, n int) ([]audit.Checkpoint, error) {
+	return t.checkpoints(ctx, "1 = 1 ORDER BY size DESC LIMIT ?", max(n, 1))
+}
+
 // Kept answers up to n kept checkpoints of more than size entries, the smallest first.
 func (t AuditTree) Kept(ctx context.Context, size int64, n int) ([]audit.Checkpoint, error) {
+	return t.checkpoints(ctx, "size > ? ORDER BY size LIMIT ?", size, max(n, 1))
+}
+
+func (t AuditTree) checkpoints(ctx context.Context, rest string, args ...any) ([]audit.Checkpoint, error) {
 	var rows []checkpointRow
-	err := t.db.Read.SelectContext(ctx, &rows, t.db.Read.Rebind("SELECT size, root, at, note FROM audit_checkpoints WHERE size > ? ORDER BY size LIMIT ?"), size, max(n, 1))
+	err := t.db.Read.SelectContext(ctx, &rows, t.db.Read.Rebind("SELECT size, root, at, note FROM audit_checkpoints WHERE "+rest), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read the kept checkpoints: %w", err)
 	}

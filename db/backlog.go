@@ -9,6 +9,8 @@ import (
 // Backlog is work that waits, for those who watch over the site. Counts stop at 1000.
 type Backlog struct {
 	AuditSince   time.Time // of the oldest entry without a place in the tree; zero: none waits
+	AuditBroken  string    // what the last check of the log found; empty: it held, or there was none
+	AuditChecked time.Time // when that ended; zero: there was none
 	MailWaiting  int
 	MailTroubled int // of those that wait: the last try failed
 	MailDead     int // given up
@@ -33,6 +35,13 @@ func (d *DB) Backlog(ctx context.Context, then time.Time) (b Backlog, err error)
 	}
 	if oldest > 0 {
 		b.AuditSince = at(oldest)
+	}
+	last, err := d.AuditTree().LastEnded(ctx)
+	if err != nil {
+		return b, err
+	}
+	if last != nil {
+		b.AuditBroken, b.AuditChecked = string(last.Code), last.EndedAt
 	}
 	counted := func(n *int, of string, args ...any) {
 		if err == nil {

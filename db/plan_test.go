@@ -48,6 +48,7 @@ INSERT INTO audit (id, at, person, action, object, subject, owner, outcome) WITH
 	CASE i % 100 WHEN 0 THEN 'refused' ELSE 'done' END FROM g;
 UPDATE audit SET number = at - 1, hash = HASH WHERE at <= 29000;
 INSERT INTO audit_head (one, size, root, at) VALUES (1, 29000, HASH, 1);
+INSERT INTO audit_checks (id, started_at, size, ended_at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 5000) SELECT 'x' || i, i, i, i FROM g;
 INSERT INTO audit_stamps (size, token, at, asked) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH, i, i FROM g;
 INSERT INTO audit_nodes (position, hash) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH FROM g;
 INSERT INTO audit_checkpoints (size, root, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH, i FROM g;
@@ -170,6 +171,9 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 	add("last stamp", func(ctx context.Context) error { _, _, err := d.AuditTree().LastStamp(ctx); return err })
 	add("stamped", func(ctx context.Context) error { _, _, err := d.AuditTree().StampedFrom(ctx, 500); return err })
 	add("stamps", func(ctx context.Context) error { _, err := d.AuditTree().Stamps(ctx, 500, 600); return err })
+	add("checks of the log", func(ctx context.Context) error { _, err := d.AuditTree().Checks(ctx, 20); return err })
+	add("newest kept checkpoints", func(ctx context.Context) error { _, err := d.AuditTree().NewestKept(ctx, 20); return err })
+	add("a kept checkpoint", func(ctx context.Context) error { _, err := d.AuditTree().KeptAt(ctx, 500); return err })
 	add("kept checkpoints", func(ctx context.Context) error { _, err := d.AuditTree().Kept(ctx, 500, 20); return err })
 	add("persons", func(ctx context.Context) error {
 		_, _, err := d.People().List(ctx, db.PeopleQuery{After: "900_p900"})
@@ -241,6 +245,7 @@ func faultsOfSQLite(text string, plan []string) (faults []string) {
 		scan := strings.HasPrefix(line, "SCAN ") && !strings.HasPrefix(line, "SCAN CONSTANT ROW") &&
 			!strings.HasPrefix(line, "SCAN jump") && !strings.HasPrefix(line, "SCAN due") && !strings.HasPrefix(line, "SCAN (") && !strings.HasPrefix(line, "SCAN found") && line != "SCAN audit_keys" &&
 			!strings.HasSuffix(text, " ORDER BY size DESC LIMIT 1") // the key is the row's own number: a walk of one
+		scan = scan && !strings.HasPrefix(text, "SELECT size, root, at, note FROM audit_checkpoints WHERE 1 = 1 ORDER BY size DESC LIMIT")
 		ends := strings.Contains(line, " INDEX ") && strings.Contains(text, "LIMIT")
 		walk := strings.HasSuffix(line, "(owner=?)") && strings.Contains(text, "id IN (") // all that one person has, to find a few
 		if scan && !ends || walk || strings.Contains(line, "TEMP B-TREE") && strings.Contains(line, "ORDER BY") {

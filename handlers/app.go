@@ -32,6 +32,13 @@ type Log interface {
 	// Receipt proves entries to somebody who has not the log; audit.ErrNotNumbered when the
 	// next checkpoint will.
 	Receipt(ctx context.Context, entries []audit.Entry) (audit.Receipt, error)
+	// LastChecked is the last check of the whole log that has ended; nil when none has.
+	LastChecked(ctx context.Context) (*audit.Checked, error)
+	State(ctx context.Context) (audit.State, error)
+	// Grown proves the growth between two kept checkpoints; newer 0 is the newest there is.
+	Grown(ctx context.Context, older, newer int64) (audit.Grown, error)
+	// AskCheck begins a check; audit.ErrChecking when one runs.
+	AskCheck(ctx context.Context, by people.Actor) error
 }
 
 // People reads persons; db's people store is one.

@@ -37,6 +37,9 @@ func (a *App) showAudit(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	view.Size, view.Root, view.Checkpoint = checkpoint.Size, hexOf(checkpoint.Root), checkpoint.At
+	if view.Last, err = a.Log.LastChecked(r.Context()); err != nil {
+		return err
+	}
 	return a.page(w, r, status, templates.AuditPage(view))
 }
 

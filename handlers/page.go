@@ -80,6 +80,8 @@ var flashes = map[string]flash{
 	"suspended":       {"Suspended. It cannot sign until it is resumed.", "", ""},
 	"resumed":         {"Resumed. It can sign again.", "", ""},
 	"revoked":         {"Revoked, for good.", "", ""},
+	"log-check":       {"The check has begun. It takes seconds, or minutes for a large log.", "", ""},
+	"log-checking":    {"A check was running already.", "", ""},
 	"erased":          {"Erased. The fingerprint stays in the audit log.", "", ""},
 	"cancelled":       {"Cancelled. Nothing was signed.", "", ""},
 	"none-chosen":     {"Choose the documents first, then sign them together.", "", ""},

@@ -107,6 +107,8 @@ func (a *App) Routes() []Route {
 		{"GET", "/audit.csv", Readers, false, a.auditCSV},
 		{"GET", "/audit/dtm", Readers, false, a.showRemoteLog},
 		{"GET", "/audit/dtm.csv", Readers, false, a.remoteCSV},
+		{"GET", "/audit/log", Readers, false, a.showProof},
+		{"POST", "/audit/log/check", Readers, false, a.checkLog},
 		{"GET", "/audit/{id}", Readers, false, a.showEntry},
 		{"GET", "/audit/{id}/receipt", Readers, false, a.entryReceipt},
 		{"GET", "/roles", Readers, false, a.showRoles},

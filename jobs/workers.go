@@ -61,7 +61,7 @@ type Work interface {
 	Run(ctx context.Context) (int, error)
 }
 
-// Config of the workers. Everything but Sweep, Stamp, Observe and the times is required.
+// Config of the workers. Everything but Sweep, Stamp, Check, Observe and the times is required.
 type Config struct {
 	DB          Database
 	Signing     Signing
@@ -70,6 +70,7 @@ type Config struct {
 	Tree        Tree
 	Sweep       Sweeper
 	Stamp       Work          // has the audit log's checkpoints stamped
+	Check       Work          // checks the whole audit log
 	LookEvery   time.Duration // 2 s: how often DTM and overdue rows are looked at
 	MailEvery   time.Duration // 2 s
 	NumberEvery time.Duration // 5 s
@@ -105,6 +106,8 @@ type (
 	SweepEnded struct{}
 	// StampAudit has a checkpoint of the audit log stamped by a clock service.
 	StampAudit struct{}
+	// CheckAudit checks the whole audit log, a part at a time.
+	CheckAudit struct{}
 )
 
 // Kind names the job.
@@ -118,6 +121,9 @@ func (SweepEnded) Kind() string { return "sweep-ended" }
 
 // Kind names the job.
 func (StampAudit) Kind() string { return "stamp-audit" }
+
+// Kind names the job.
+func (CheckAudit) Kind() string { return "check-audit" }
 
 // work is a river.Worker made of a function.
 type work[T river.JobArgs] struct {
@@ -184,6 +190,10 @@ func New(c Config) (*Workers, error) {
 	if c.Stamp != nil {
 		add(kinds, looking[StampAudit](c.Log, c.Stamp.Run))
 		periodic = append(periodic, every(time.Minute, StampAudit{}))
+	}
+	if c.Check != nil {
+		add(kinds, looking[CheckAudit](c.Log, c.Check.Run))
+		periodic = append(periodic, every(10*time.Second, CheckAudit{}))
 	}
 	d, hear, err := hearing(c.DB)
 	if err != nil {

@@ -92,8 +92,9 @@ func forSigning(c identity.Credential) signing.Credential {
 
 // auditLog joins the two halves of the log that pages read.
 type auditLog struct {
-	store *db.DB
-	tree  *audit.Tree
+	store   *db.DB
+	tree    *audit.Tree
+	checker *audit.Checker
 }
 
 func (l auditLog) List(ctx context.Context, f audit.Filter) ([]audit.Entry, string, error) {
@@ -107,6 +108,18 @@ func (l auditLog) LastCheckpoint(ctx context.Context) (audit.Checkpoint, error) 
 }
 func (l auditLog) Receipt(ctx context.Context, entries []audit.Entry) (audit.Receipt, error) {
 	return l.tree.Receipt(ctx, l.store.AuditTree(), entries)
+}
+func (l auditLog) LastChecked(ctx context.Context) (*audit.Checked, error) {
+	return l.store.AuditTree().LastEnded(ctx)
+}
+func (l auditLog) State(ctx context.Context) (audit.State, error) {
+	return l.tree.State(ctx, l.store.AuditTree())
+}
+func (l auditLog) Grown(ctx context.Context, older, newer int64) (audit.Grown, error) {
+	return l.tree.GrownBetween(ctx, l.store.AuditTree(), older, newer)
+}
+func (l auditLog) AskCheck(ctx context.Context, by people.Actor) error {
+	return l.checker.Ask(ctx, by)
 }
 
 // verifier checks with the configured roots.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/rand"
+	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -40,4 +41,18 @@ func (c clock) Stamp(ctx context.Context, digest []byte) (token []byte, at time.
 		return nil, at, fmt.Errorf("the clock service and our clock are %s apart", off.Round(time.Second))
 	}
 	return token, parsed.Time, nil
+}
+
+// checkStamp holds a token against the checkpoint that it should be over. Whether its clock
+// service is trusted is for whoever reads a receipt.
+func checkStamp(signed string, token []byte) error {
+	parsed, err := tsp.ParseToken(token)
+	if err != nil {
+		return err
+	}
+	if parsed.Hash != crypto.SHA256 {
+		return fmt.Errorf("the timestamp was made with %s", parsed.Hash)
+	}
+	digest := sha256.Sum256([]byte(signed))
+	return parsed.Check(digest[:], nil)
 }

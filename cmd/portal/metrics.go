@@ -110,12 +110,19 @@ func (m *meters) watch(store *db.DB) { m.registry.MustRegister(backlog{store}) }
 type backlog struct{ store *db.DB }
 
 var (
-	waiting = prometheus.NewDesc("countersign_waiting", "Work that waits: mail, mail_troubled (tried in vain), mail_given_up, jobs_failing (tried three times or more), overdue (past its deadline for ten minutes). Counts stop at 1000.", []string{"what"}, nil)
-	oldest  = prometheus.NewDesc("countersign_audit_oldest_unnumbered_seconds", "Age of the oldest entry of the audit log that has no place in the tree; 0 when none waits.", nil, nil)
+	waiting      = prometheus.NewDesc("countersign_waiting", "Work that waits: mail, mail_troubled (tried in vain), mail_given_up, jobs_failing (tried three times or more), overdue (past its deadline for ten minutes). Counts stop at 1000.", []string{"what"}, nil)
+	oldest       = prometheus.NewDesc("countersign_audit_oldest_unnumbered_seconds", "Age of the oldest entry of the audit log that has no place in the tree; 0 when none waits.", nil, nil)
+	auditBroken  = prometheus.NewDesc("countersign_audit_broken", "1 when the last check of the whole audit log found that it does not hold, else 0.", nil, nil)
+	auditChecked = prometheus.NewDesc("countersign_audit_checked_timestamp_seconds", "When the last check of the whole audit log ended, in seconds since 1970; 0: there was none.", nil, nil)
 )
 
 // Describe is part of prometheus.Collector.
-func (b backlog) Describe(to chan<- *prometheus.Desc) { to <- waiting; to <- oldest }
+func (b backlog) Describe(to chan<- *prometheus.Desc) {
+	to <- waiting
+	to <- oldest
+	to <- auditBroken
+	to <- auditChecked
+}
 
 // Collect is part of prometheus.Collector.
 func (b backlog) Collect(to chan<- prometheus.Metric) {
@@ -136,6 +143,15 @@ func (b backlog) Collect(to chan<- prometheus.Metric) {
 		age = max(now.Sub(found.AuditSince).Seconds(), 0)
 	}
 	to <- prometheus.MustNewConstMetric(oldest, prometheus.GaugeValue, age)
+	failed, at := 0.0, 0.0
+	if found.AuditBroken != "" {
+		failed = 1
+	}
+	if !found.AuditChecked.IsZero() {
+		at = float64(found.AuditChecked.Unix())
+	}
+	to <- prometheus.MustNewConstMetric(auditBroken, prometheus.GaugeValue, failed)
+	to <- prometheus.MustNewConstMetric(auditChecked, prometheus.GaugeValue, at)
 }
 
 // serve answers /metrics on an address of its own until the context ends.

@@ -197,20 +197,21 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 	if err != nil {
 		return nil, nil, err
 	}
-	tree := &audit.Tree{Store: store.AuditTree(), Signer: signer}
+	tree := &audit.Tree{Store: store.AuditTree(), Signer: signer, CheckStamp: checkStamp}
+	checker := &audit.Checker{Store: store.AuditTree(), Tree: tree, Every: 24 * time.Hour, Log: log}
 	var stamper jobs.Work
 	if !c.NoTimestamp {
 		stamper = &audit.Stamper{Store: store.AuditTree(), Clock: clock{remote}, Every: c.AuditStamp}
 	}
 	workers, err := jobs.New(jobs.Config{
 		DB: store, Log: log, Signing: documents, Identity: checks, LookEvery: c.LookEvery, Observe: meters.run,
-		Mail: post, Tree: tree, Stamp: stamper, Sweep: sweeper{login, post, documents, bytes, store},
+		Mail: post, Tree: tree, Stamp: stamper, Check: checker, Sweep: sweeper{login, post, documents, bytes, store},
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	app := handlers.New(streams, handlers.Config{
-		Identity: checks, Signing: documents, Auth: login, Log: auditLog{store, tree}, People: store.People(), Changes: store,
+		Identity: checks, Signing: documents, Auth: login, Log: auditLog{store, tree, checker}, People: store.People(), Changes: store,
 		Verify: verifier{roots}, Health: parts{store, folder, &warnings{store: store, failing: meters.failing, now: time.Now}}, Meter: meters, Trouble: func(err error) string { return string(store.Trouble(err)) },
 		Brand:   templates.Brand{Name: c.BrandName, Organization: c.Organization, HelpEmail: c.HelpEmail},
 		BaseURL: c.BaseURL, Issuer: origin(c.Issuer), Hue: c.BrandHue, Chroma: c.BrandChroma,

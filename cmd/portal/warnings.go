@@ -98,6 +98,9 @@ func (w *warnings) look(ctx context.Context) map[string]string {
 	if !b.AuditSince.IsZero() && w.now().Sub(b.AuditSince) > lateAfter {
 		found["audit"] = "entries wait for their place in the tree since " + b.AuditSince.UTC().Format(time.RFC3339)
 	}
+	if b.AuditBroken != "" {
+		found["audit_check"] = "the audit log does not hold: " + b.AuditBroken + "; see /audit/log"
+	}
 	say("retries", b.JobsFailing, "jobs tried three times or more in vain")
 	say("overdue", b.Overdue, "documents, ceremonies or signatures past their deadline that nobody ended")
 	say("mail", b.MailDead, "mails given up")

@@ -2,9 +2,11 @@ package gallery
 
 import (
 	"encoding/hex"
+	"strconv"
 	"time"
 
 	"countersign/audit"
+	"countersign/people"
 	"countersign/web/templates"
 )
 
@@ -42,7 +44,12 @@ func audits() []Entry {
 	away := templates.RemoteLog{Page: remote.Page, CSV: remote.CSV, Problem: &templates.Problem{Title: "DigiCert did not answer as it should", Sentence: "DigiCert does not answer. Nothing was changed.", Who: "Try again in a few minutes.", Reference: "7K2P-40", WayOn: "Go to the start page", WayPath: "/"}}
 	roles := templates.Roles{Page: page(&una, "Roles at DigiCert", "audit"), Rows: []templates.RoleRow{
 		{Name: "Document signer", ID: "role-1", Scope: "ACCOUNT", Permissions: []string{"SIGN_DOCUMENT", "VIEW_CREDENTIAL"}}, {Name: "Validation admin", ID: "role-2", Scope: "ACCOUNT"}}}
+	proof := proofs()
 	return []Entry{
+		entry("audit-proof", "Proof of the log", templates.ProofPage, proof[0]),
+		entry("audit-proof-running", "Proof of the log: a check runs, nothing is stamped", templates.ProofPage, proof[1]),
+		entry("audit-proof-broken", "Proof of the log: it does not hold", templates.ProofPage, proof[2]),
+		entry("audit-proof-none", "Proof of the log: nothing is numbered", templates.ProofPage, templates.Proof{Page: page(&eve, "Proof of the log", "audit")}),
 		entry("audit", "Audit log", templates.AuditPage, full),
 		entry("audit-empty", "Audit log: nothing fits, a wrong day", templates.AuditPage, empty),
 		entry("audit-entry", "Audit entry", templates.AuditEntryPage, templates.AuditEntry{Page: page(&eve, "One entry of the audit log", "audit"), Row: one}),
@@ -52,4 +59,32 @@ func audits() []Entry {
 		entry("roles", "Roles", templates.RolesPage, roles),
 		entry("roles-none", "Roles: none", templates.RolesPage, templates.Roles{Page: roles.Page}),
 	}
+}
+
+// proofs are the log's proof in three states: it holds, a check runs, it does not hold.
+func proofs() []templates.Proof {
+	kept := func(size int64, back time.Duration) audit.Checkpoint {
+		return audit.Checkpoint{Size: size, Root: fingerprint("root " + strconv.FormatInt(size, 10)), At: ago(back), Note: "sign.example.com/audit\n18204\nd7kQ0m9sY1…\n\n— sign.example.com/audit 6XvYr3qgO70G7W…\n"}
+	}
+	newest := kept(18204, time.Minute)
+	all := []audit.Checkpoint{kept(18190, 8*time.Minute), kept(18112, 38*time.Minute), kept(17955, 98*time.Minute), kept(16020, 26*time.Hour)}
+	check := func(back time.Duration, seen int64, by people.ID, code audit.Code, number int64) audit.Checked {
+		c := audit.Checked{ID: "c", StartedAt: ago(back), EndedAt: ago(back - 4*time.Second), Size: seen, AskedBy: by, Code: code, Number: number}
+		c.Seen = seen
+		return c
+	}
+	checks := []audit.Checked{check(3*time.Hour, 18011, "", "", 0), check(5*time.Hour, 17902, eve.ID, "", 0), check(27*time.Hour, 15980, "", "", 0)}
+	good := templates.Proof{Page: page(&eve, "Proof of the log", "audit"), Export: "/audit/export", By: map[string]string{string(eve.ID): eve.Name},
+		State: audit.State{Newest: newest, Key: "sign.example.com/audit+e97bd8af+AVq0k0bT2mYc1m5rQ8p3e7xJ4s6uW9zB", Kept: all, Checks: checks,
+			Stamps: map[int64]audit.Stamp{18112: {Size: 18112, At: ago(38 * time.Minute)}, 17955: {Size: 17955, At: ago(98 * time.Minute)}, 16020: {Size: 16020, At: ago(26 * time.Hour)}}},
+		Grown: &audit.Grown{Older: all[3], Newer: newest, Path: [][]byte{fingerprint("a"), fingerprint("b"), fingerprint("c")}, Holds: true}}
+	good.Last = &good.State.Checks[0]
+	running := good
+	running.State.Checks = append([]audit.Checked{{ID: "r", StartedAt: ago(9 * time.Second), Size: 18204, AskedBy: eve.ID, Progress: audit.Progress{Seen: 9500}}}, checks[:1]...)
+	running.Runs, running.Last, running.State.Stamps = &running.State.Checks[0], &running.State.Checks[1], nil
+	broken := good
+	broken.State.Checks = append([]audit.Checked{check(2*time.Minute, 7113, eve.ID, audit.EntryChanged, 7113)}, checks...)
+	broken.Last = &broken.State.Checks[0]
+	broken.Grown = &audit.Grown{Older: all[3], Newer: newest}
+	return []templates.Proof{good, running, broken}
 }

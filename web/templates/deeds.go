@@ -68,6 +68,8 @@ func objectName(ctx context.Context, kind string) string {
 		return T(ctx, "Person")
 	case "session":
 		return T(ctx, "Session")
+	case "audit":
+		return T(ctx, "Audit log")
 	}
 	return kind
 }
@@ -236,6 +238,10 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 		return T(ctx, "read DigiCert’s roles"), T(ctx, "see DigiCert’s roles")
 	case "audit.read":
 		return T(ctx, "read their own log"), T(ctx, "see their own log")
+	case "audit.check-begin":
+		return T(ctx, "began to check the whole log"), T(ctx, "check the whole log")
+	case "audit.check":
+		return T(ctx, "checked the whole log"), T(ctx, "confirm the whole log")
 	case "audit.read-any":
 		return T(ctx, "read the audit log"), T(ctx, "see the audit log")
 	}

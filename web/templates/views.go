@@ -364,6 +364,7 @@ type Audit struct {
 	Size       int64  // entries numbered so far
 	Root       string // hex of the tree's root
 	Checkpoint time.Time
+	Last       *audit.Checked // check of the whole log that has ended; nil: none
 }
 
 // AuditForm is the filter of a log, as it stands in the URL.
