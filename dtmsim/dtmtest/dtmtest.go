@@ -3,7 +3,20 @@
 // It fakes the far side only: a test uses the real client against it. Keys are small
 // and new for each simulator, credentials are issued at once, and there is no rate
 // limit unless an option says otherwise. What the outside world does (papers, codes,
-// a phone) is a method here; the same can be had through the simulator's pages.
+// a phone, consent in a browser) is a method here; the same can be had through the
+// simulator's pages. A test of another project starts with
+//
+//	sim := dtmtest.Start(t)                     // until the test ends
+//	ada := sim.Signer("cp-advanced", "ada-2026") // a person with an active credential
+//	client := mine.New(sim.BaseURL, sim.ClientID, sim.ClientSecret)
+//	// … client asks for a code …
+//	pin, code := ada.PIN, sim.LastCode(ada.UserName)
+//	// … client signs …
+//	require.Equal(t, 1, sim.Count(dtmsim.LedgerSigned, ada.Credential))
+//
+// and may move the clock (Advance), break answers (Trouble), answer the phone (Phone),
+// click Allow (Consent), end a credential (Revoke, Suspend) and start a listener for
+// client certificates (MTLS).
 package dtmtest
 
 import (
@@ -85,8 +98,9 @@ func (s *Sim) ClientTrust() *tls.Config {
 	return &tls.Config{RootCAs: s.Roots, MinVersion: tls.VersionTLS12}
 }
 
-// Signer makes a person with an active credential of a certificate profile ("cp-basic", "cp-advanced",
-// "cp-advanced-p256", "cp-advanced-totp", "cp-advanced-push", "cp-basic-single", "cp-seal").
+// Signer makes a person with an active credential of a certificate profile: "cp-basic", "cp-advanced",
+// "cp-advanced-p256", "cp-advanced-totp", "cp-advanced-push", "cp-basic-single", "cp-seal", "cp-oauth2code",
+// or one without any factor for each key: "cp-rsa2048", "cp-rsa3072", "cp-rsa4096", "cp-p256", "cp-p384", "cp-p521".
 func (s *Sim) Signer(profile, nickname string) dtmsim.Signer {
 	s.t.Helper()
 	signer, err := s.AddSigner("Ada", "Example", profile, nickname)
