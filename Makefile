@@ -61,6 +61,7 @@ bench:
 # free, judged by three programs of others. Fuzzing is its own: make fuzz FUZZTIME=10m.
 soak:
 	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 60m ./pades/...
+	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 30m -run 'EveryCall|AnyMoment' ./db ./identity
 
 # Programs of others judge our signatures, and ours theirs: docs/interop.md. Needs Go, Python 3
 # and a JDK with Maven, and downloads the judges the first time. Two minutes after that.

@@ -64,16 +64,20 @@ func (c *cookieStore) Save(r *http.Request, w http.ResponseWriter, g *sessions.S
 	if g.Options.MaxAge >= 0 {
 		return nil
 	}
-	http.SetCookie(w, c.a.cookie(g.Name(), "", -1))
 	s, ok := g.Values["session"].(*Session)
 	if !ok {
+		http.SetCookie(w, c.a.cookie(g.Name(), "", -1))
 		return nil
 	}
 	delete(g.Values, "session")
 	delete(g.Values, "person")
 	e := c.a.entry(r, audit.Entry{Person: s.Person, Owner: s.Person, Action: "session.end", Object: "session", Subject: s.ID,
 		From: "open", To: "ended", Outcome: audit.Done, Reason: "signed_out"})
-	return c.a.Store.End(r.Context(), s.Hash, e)
+	if err := c.a.Store.End(r.Context(), s.Hash, e); err != nil {
+		return err // the browser keeps the cookie, without which nobody could try again
+	}
+	http.SetCookie(w, c.a.cookie(g.Name(), "", -1))
+	return nil
 }
 
 // set sends the cookie of a new session.

@@ -86,7 +86,14 @@ func (s *Service) move(ctx context.Context, a people.Actor, c Credential, do Com
 	// Who asked is written down first: should we die meanwhile, a look finds what became of it.
 	asked := e
 	asked.Action += "-ask"
-	if err := s.store.Apply(ctx, Change{Entries: []audit.Entry{done(asked, a)}}); err != nil {
+	if soon := s.now().Add(inFlight); c.LookAt.IsZero() || soon.Before(c.LookAt) {
+		c.LookAt = soon
+	}
+	if do == CommandSuspend {
+		c.Reason = reason // whose suspension it is decides who may resume it
+	}
+	c, err := s.recordCredential(ctx, c.State, c, done(asked, a))
+	if err != nil {
 		return ofStore(err)
 	}
 	if err := call(ctx, c.Name); err != nil {
@@ -94,25 +101,59 @@ func (s *Service) move(ctx context.Context, a people.Actor, c Credential, do Com
 	}
 	to := s.enterCredential(c, state, s.now())
 	to.Reason = reason
-	_, err := s.recordCredential(ctx, c.State, to, done(e, a))
-	if errors.Is(err, ErrConflict) {
-		current, err := s.store.Credential(ctx, c.ID)
-		if err != nil || current.State == state {
-			return ofStore(err)
-		}
-		if current, err = s.lookCredential(ctx, current); err == nil && current.State == state {
-			return nil
-		}
-		return fail(codeChanged, err)
+	_, err = s.recordCredential(ctx, c.State, to, done(e, a))
+	if errors.Is(err, ErrConflict) { // a look was quicker: DTM has the last word
+		return s.movedAfterAll(ctx, a, to, e)
 	}
 	return ofStore(err)
+}
+
+// movedAfterAll is for a call that DTM took while the row moved on without it. Whose
+// suspension it is is written beside it.
+func (s *Service) movedAfterAll(ctx context.Context, a people.Actor, to Credential, e audit.Entry) error {
+	err := ErrConflict
+	for try := 0; try < 10 && errors.Is(err, ErrConflict); try++ {
+		var current Credential
+		if current, err = s.store.Credential(ctx, to.ID); err != nil {
+			return ofStore(err)
+		}
+		if current.State != to.State {
+			if current, err = s.lookCredential(ctx, current); err != nil {
+				continue
+			}
+			if current.State != to.State {
+				return fail(codeChanged, nil)
+			}
+		}
+		if to.State != CredentialSuspended || current.Reason != "" {
+			return nil
+		}
+		current.Reason = to.Reason
+		_, err = s.recordCredential(ctx, current.State, current, done(e, a))
+	}
+	if err != nil {
+		return fail(codeChanged, err)
+	}
+	return nil
 }
 
 func (s *Service) notMoved(ctx context.Context, a people.Actor, c Credential, e audit.Entry, cause error) error {
 	explained, mayBe := ofRemote(cause)
 	e.Outcome, e.Reason = audit.Failed, explained.Code
-	if err := s.store.Apply(ctx, Change{Entries: []audit.Entry{e.By(a)}}); err != nil {
+	change := Change{Entries: []audit.Entry{e.By(a)}}
+	if !mayBe && c.State == CredentialActive && c.Reason != "" { // it is not going to be that suspension
+		c.Reason = ""
+		change.Credentials = []Moved[CredentialState, Credential]{{From: c.State, To: c}}
+	}
+	err := s.store.Apply(ctx, change)
+	if errors.Is(err, ErrConflict) { // a look has tidied up
+		err = s.store.Apply(ctx, Change{Entries: change.Entries})
+	}
+	if err != nil {
 		return ofStore(err)
+	}
+	if current, err := s.store.Credential(ctx, c.ID); err == nil {
+		c = current
 	}
 	if mayBe {
 		if err := s.store.LookSoon(ctx, "", c.ID, s.now()); err != nil {

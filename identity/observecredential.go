@@ -33,11 +33,18 @@ func (s *Service) observedCredential(c Credential, d dtmclient.Credential, now t
 			state = CredentialExpired
 		}
 	}
+	// An active one has a reason while somebody's suspension of it is on its way.
+	asked := c.State == CredentialActive && (c.Reason == codeOwner || c.Reason == codeAdmin)
 	if state == c.State {
+		if asked {
+			to.Reason = ""
+		}
 		return to
 	}
 	to = s.enterCredential(to, state, now)
-	to.Reason = ""
+	if !asked || state != CredentialSuspended {
+		to.Reason = ""
+	}
 	if state == CredentialRevoked || state == CredentialDeactivated {
 		to.Reason = clip(d.Reason, 100)
 	}
