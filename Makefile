@@ -57,11 +57,13 @@ bench:
 	@which wrk /usr/bin/time >/dev/null || { apt-get update -qq && apt-get install -y -qq --no-install-recommends wrk time; }
 	go run ./bench
 
-# The tests of the engine in their long form: files of up to a gigabyte on a disk with 3 GB
-# free, judged by three programs of others. Fuzzing is its own: make fuzz FUZZTIME=10m.
+# The long forms: files of up to a gigabyte on a disk with 3 GB free, judged by three
+# programs of others; then the portal killed 20 times at each point and 200 times at any
+# moment, on both databases, which takes an hour. Fuzzing is its own: make fuzz FUZZTIME=10m.
 soak:
 	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 60m ./pades/...
 	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 30m -run 'EveryCall|AnyMoment' ./db ./identity
+	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 180m -v ./reliability
 
 # Programs of others judge our signatures, and ours theirs: docs/interop.md. Needs Go, Python 3
 # and a JDK with Maven, and downloads the judges the first time. Two minutes after that.

@@ -49,10 +49,11 @@ var mayImport = map[string][]string{
 	"bench":         {"db", "db/pgcluster", "dtmsim", "idpsim", "pades", "pades/cms", "pades/padestest", "pades/pdf/pdftest", "pades/tsp"},
 	"interop":       {"pades/..."},
 	"db/pgcluster":  {},
+	"reliability":   {},
 }
 
 // atTop are the folders that may stand at the top.
-var atTop = strings.Fields("cmd handlers web people identity signing audit pades asic dtmclient dtmsim idpsim auth blob jobs mail db e2e bench interop deploy docs")
+var atTop = strings.Fields("cmd handlers web people identity signing audit pades asic dtmclient dtmsim idpsim auth blob jobs mail db e2e bench interop reliability deploy docs")
 
 func goFiles(t *testing.T) []string {
 	t.Helper()

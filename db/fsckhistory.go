@@ -164,16 +164,21 @@ type made struct {
 	Signed     int    `db:"signed"`
 }
 
-const madeBefore = "a.to_state <> '' AND a.outcome <> 'refused' AND a.at <= s.intended_at"
+// An entry has the time at which it was written, a little after that of its row; and what
+// another process wrote has that one's clock.
+const (
+	happened   = "a.to_state <> '' AND a.outcome <> 'refused'"
+	madeBefore = happened + " AND a.at <= s.intended_at + 30000"
+)
 
 const ways = `SELECT s.id, s.owner, s.state, s.since, s.intended_at, s.signed_at, s.released_at, c.owner AS ceremony_owner, d.owner AS document_owner,
 	COALESCE(k.person, '') AS credential_person, COALESCE(k.validation, '') AS validation, c.factor,
 	(SELECT COUNT(*) FROM audit a WHERE a.subject = k.validation AND a.object = 'validation' AND a.to_state = 'approved' AND a.owner = s.owner AND ` + madeBefore + `) AS approved,
-	COALESCE((SELECT a.to_state FROM audit a WHERE a.subject = c.credential AND a.object = 'credential' AND ` + madeBefore + ` ORDER BY a.at DESC, a.id DESC LIMIT 1), '') AS stood,
+	COALESCE((SELECT a.to_state FROM audit a WHERE a.subject = c.credential AND a.object = 'credential' AND ` + happened + ` AND a.at <= s.intended_at ORDER BY a.at DESC, a.id DESC LIMIT 1), '') AS stood,
 	(SELECT COUNT(*) FROM audit a WHERE a.subject = c.id AND a.action = 'ceremony.send_code' AND a.person = s.owner AND ` + madeBefore + `) AS sent,
 	(SELECT COUNT(*) FROM audit a WHERE a.subject = c.id AND a.action = 'ceremony.authorize' AND a.person = s.owner AND ` + madeBefore + `) AS entered,
-	(SELECT COUNT(*) FROM audit a WHERE a.subject = s.id AND a.action = 'signature.intend' AND ` + madeBefore + `) AS intended,
-	(SELECT COUNT(*) FROM audit a WHERE a.subject = s.id AND a.action = 'signature.sign' AND a.at <= s.signed_at) AS signed
+	(SELECT COUNT(*) FROM audit a WHERE a.subject = s.id AND a.action = 'signature.intend' AND a.at <= s.signed_at + 30000) AS intended,
+	(SELECT COUNT(*) FROM audit a WHERE a.subject = s.id AND a.action = 'signature.sign' AND a.at >= s.signed_at - 30000) AS signed
 	FROM signatures s JOIN ceremonies c ON c.id = s.ceremony JOIN documents d ON d.id = s.document LEFT JOIN credentials k ON k.id = c.credential
 	WHERE s.state IN ('signed', 'assembled', 'released') AND s.id > ? AND s.created_at > ? ORDER BY s.id LIMIT ?`
 

@@ -5,38 +5,32 @@ package main
 import (
 	"fmt"
 	"os"
-	"strconv"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"syscall"
 
 	"countersign/signing"
 )
 
-// crashVariable names where this build ends itself: a point, "before" or "after", and at
-// which time it is reached, as in intend:after:1.
+// crashVariable names a file. While it says intend:after, this build ends itself just
+// after that point; it is read each time, so that a running site can be told.
 const crashVariable = "CRASH_AT"
 
 // reached ends the process as a power cut would: no deferred call, no flush, no answer.
 func reached() func(signing.Point, bool) {
-	text := os.Getenv(crashVariable)
-	if text == "" {
+	path := os.Getenv(crashVariable)
+	if path == "" {
 		return nil
 	}
-	parts := strings.Split(text, ":")
-	if len(parts) != 3 {
-		panic(crashVariable + " must be POINT:before|after:TIMES")
-	}
-	times, err := strconv.ParseInt(parts[2], 10, 64)
-	if err != nil {
-		panic(crashVariable + ": " + err.Error())
-	}
-	var reached atomic.Int64
+	var mu sync.Mutex
 	return func(p signing.Point, done bool) {
-		if string(p) != parts[0] || done != (parts[1] == "after") || reached.Add(1) != times {
+		mu.Lock()
+		defer mu.Unlock()
+		text, err := os.ReadFile(path)
+		if err != nil || strings.TrimSpace(string(text)) != string(p)+map[bool]string{true: ":after", false: ":before"}[done] {
 			return
 		}
-		fmt.Fprintln(os.Stderr, "crash point reached:", text)
+		fmt.Fprintln(os.Stderr, "crash point reached:", strings.TrimSpace(string(text)))
 		_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
 		select {}
 	}
