@@ -29,6 +29,9 @@ type credentialRow struct {
 	NotAfter    int64  `db:"not_after"`
 	IssuedBy    string `db:"issued_by"`
 	LastUsed    int64  `db:"last_used"`
+	Replaces    string `db:"replaces"`
+	Asked       int64  `db:"renewal_asked"`
+	RetiredAt   int64  `db:"retired_at"`
 	CreatedAt   int64  `db:"created_at"`
 	Since       int64  `db:"since"`
 	Deadline    int64  `db:"deadline"`
@@ -50,7 +53,8 @@ func toCredentialRow(c identity.Credential) credentialRow {
 		ID: string(c.ID), Person: string(c.Person), Validation: string(c.Validation), Name: c.Name, Profile: c.Profile,
 		ProfileName: c.ProfileName, Standard: string(c.Standard), State: string(c.State), DTMStatus: c.DTMStatus,
 		Reason: c.Reason, Subject: c.Subject, Issuer: c.Issuer, Serial: c.Serial, NotBefore: ms(c.NotBefore),
-		NotAfter: ms(c.NotAfter), IssuedBy: string(c.IssuedBy), LastUsed: ms(c.LastUsed), CreatedAt: ms(c.CreatedAt),
+		NotAfter: ms(c.NotAfter), IssuedBy: string(c.IssuedBy), LastUsed: ms(c.LastUsed), Replaces: string(c.Replaces),
+		Asked: ms(c.RenewalAsked), RetiredAt: ms(c.RetiredAt), CreatedAt: ms(c.CreatedAt),
 		Since: ms(c.Since), Deadline: ms(c.Deadline), LookAt: ms(c.LookAt), Version: c.Version,
 	}
 }
@@ -61,7 +65,8 @@ func (r credentialRow) credential() (identity.Credential, error) {
 		Name: r.Name, Profile: r.Profile, ProfileName: r.ProfileName, Standard: identity.Standard(r.Standard),
 		State: identity.CredentialState(r.State), DTMStatus: r.DTMStatus, Reason: r.Reason, Subject: r.Subject,
 		Issuer: r.Issuer, Serial: r.Serial, NotBefore: at(r.NotBefore), NotAfter: at(r.NotAfter),
-		IssuedBy: people.ID(r.IssuedBy), LastUsed: at(r.LastUsed), CreatedAt: at(r.CreatedAt), Since: at(r.Since),
+		IssuedBy: people.ID(r.IssuedBy), LastUsed: at(r.LastUsed), Replaces: identity.CredentialID(r.Replaces),
+		RenewalAsked: at(r.Asked), RetiredAt: at(r.RetiredAt), CreatedAt: at(r.CreatedAt), Since: at(r.Since),
 		Deadline: at(r.Deadline), LookAt: at(r.LookAt), Version: r.Version,
 	}, nil
 }
@@ -98,6 +103,14 @@ func (s identityStore) Credentials(ctx context.Context, q identity.CredentialQue
 		return nil, err
 	}
 	n := limit(q.Limit)
+	if q.Asked {
+		where, args := "renewal_asked > 0", []any{}
+		if paged {
+			where, args = where+" AND (renewal_asked, id) > (?, ?)", append(args, after.at, after.id)
+		}
+		rows, err := credentials.list(ctx, s.Read, where+" ORDER BY renewal_asked, id LIMIT ?", append(args, n)...)
+		return convert(rows, credentialRow.credential, err)
+	}
 	if !q.EndsBefore.IsZero() {
 		return s.ending(ctx, q, after, paged, n)
 	}
@@ -122,6 +135,20 @@ func (s identityStore) Credentials(ctx context.Context, q identity.CredentialQue
 		return list("state = ?", state)
 	})
 	return convert(rows, credentialRow.credential, err)
+}
+
+// AskedCount counts those whose owner asked for a successor, at most 1000.
+func (s identityStore) AskedCount(ctx context.Context) (n int, err error) {
+	query := fmt.Sprintf("SELECT COUNT(*) FROM (SELECT 1 FROM credentials WHERE renewal_asked > 0 LIMIT %d) AS found", countedTo)
+	if err := s.Read.GetContext(ctx, &n, query); err != nil {
+		return 0, fmt.Errorf("count renewals: %w", err)
+	}
+	return n, nil
+}
+
+// SuccessorOf is the newest credential that takes another's place.
+func (s identityStore) SuccessorOf(ctx context.Context, id identity.CredentialID) (identity.Credential, error) {
+	return s.credentialWhere(ctx, "replaces = ? AND replaces <> '' AND state NOT IN ('revoked', 'deactivated', 'expired') LIMIT 1", id)
 }
 
 // ending lists those that end soon, the next one first.

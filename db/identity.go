@@ -27,6 +27,11 @@ func (s identityStore) Apply(ctx context.Context, c identity.Change) error {
 				return err
 			}
 		}
+		if d := c.Default; d != nil {
+			if err := setDefault(ctx, tx, *d); err != nil {
+				return err
+			}
+		}
 		for _, m := range c.Validations {
 			if err := validations.put(ctx, tx, toValidationRow(m.To), string(m.From)); err != nil {
 				return err
@@ -43,6 +48,18 @@ func (s identityStore) Apply(ctx context.Context, c identity.Change) error {
 		return fmt.Errorf("%w: %w", identity.ErrConflict, err)
 	}
 	return err
+}
+
+// setDefault lets a choice of another credential stand when it is for a successor.
+func setDefault(ctx context.Context, tx *sqlx.Tx, d identity.Default) error {
+	query, args := "UPDATE people SET default_credential = ?, version = version + 1 WHERE id = ?", []any{d.Credential, d.Person}
+	if d.InsteadOf != "" {
+		query, args = query+" AND default_credential IN ('', ?)", append(args, d.InsteadOf)
+	}
+	if _, err := tx.ExecContext(ctx, tx.Rebind(query), args...); err != nil {
+		return fmt.Errorf("set a default credential: %w", err)
+	}
+	return nil
 }
 
 // bind ties a person to a DTM user, unless one of them is bound elsewhere.

@@ -22,6 +22,7 @@ type personRow struct {
 	Language   string    `db:"language"`
 	Scheme     string    `db:"scheme"`
 	Browser    string    `db:"browser"`
+	Default    string    `db:"default_credential"`
 	CreatedAt  int64     `db:"created_at"`
 	SeenAt     int64     `db:"seen_at"`
 	Version    int64     `db:"version"`
@@ -37,7 +38,7 @@ func toPersonRow(p people.Person) personRow {
 	return personRow{
 		ID: p.ID, Issuer: p.Issuer, Subject: p.Subject, Name: p.Name, GivenName: p.GivenName, FamilyName: p.FamilyName,
 		Email: p.Email, Phone: p.Phone, Roles: toJSON(roles), Disabled: p.Disabled, DTMUser: p.DTMUser,
-		Language: p.Language, Browser: p.Browser, Scheme: p.Scheme, CreatedAt: ms(p.CreatedAt), SeenAt: ms(p.SeenAt), Version: p.Version,
+		Language: p.Language, Browser: p.Browser, Scheme: p.Scheme, Default: p.Default, CreatedAt: ms(p.CreatedAt), SeenAt: ms(p.SeenAt), Version: p.Version,
 	}
 }
 
@@ -46,7 +47,7 @@ func (r personRow) person() (people.Person, error) {
 	return people.Person{
 		ID: r.ID, Issuer: r.Issuer, Subject: r.Subject, Name: r.Name, GivenName: r.GivenName, FamilyName: r.FamilyName,
 		Email: r.Email, Phone: r.Phone, Roles: roles, Disabled: r.Disabled, DTMUser: r.DTMUser,
-		Language: r.Language, Browser: r.Browser, Scheme: r.Scheme, CreatedAt: at(r.CreatedAt), SeenAt: at(r.SeenAt), Version: r.Version,
+		Language: r.Language, Browser: r.Browser, Scheme: r.Scheme, Default: r.Default, CreatedAt: at(r.CreatedAt), SeenAt: at(r.SeenAt), Version: r.Version,
 	}, err
 }
 

@@ -3,6 +3,7 @@ package db_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -27,8 +28,8 @@ INSERT INTO validations (id, reference, person, standard, state, created_at, sin
 	SELECT 'v' || i, 'R' || i, OWNER, CASE i % 2 WHEN 0 THEN 'basic' ELSE 'advanced_plus' END,
 	CASE i % 10 WHEN 0 THEN 'awaiting_approval' WHEN 1 THEN 'in_review' WHEN 2 THEN 'rejected' ELSE 'approved' END,
 	i, i, CASE WHEN i % 10 < 2 THEN i ELSE 0 END FROM g;
-INSERT INTO credentials (id, person, name, state, created_at, since, look_at, not_after) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
-	SELECT 'c' || i, OWNER, 'n' || i, CASE i % 10 WHEN 0 THEN 'revoked' WHEN 1 THEN 'suspended' ELSE 'active' END, i, i, i, i FROM g;
+INSERT INTO credentials (id, person, name, state, created_at, since, look_at, not_after, renewal_asked, replaces) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
+	SELECT 'c' || i, OWNER, 'n' || i, CASE i % 10 WHEN 0 THEN 'revoked' WHEN 1 THEN 'suspended' ELSE 'active' END, i, i, i, i, CASE i % 50 WHEN 9 THEN i ELSE 0 END, CASE i % 20 WHEN 15 THEN 'c' || (i - 5) ELSE '' END FROM g;
 INSERT INTO documents (id, owner, name, size, state, signed, created_at, since, deadline) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 'd' || i, OWNER, 'file ' || i, i, CASE i % 20 WHEN 0 THEN 'erased' WHEN 10 THEN 'receiving' WHEN 11 THEN 'refused' ELSE 'ready' END,
 	BOOL, i, i, i FROM g;
@@ -100,6 +101,8 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 		return err
 	})
 	add("credential counts", func(ctx context.Context) error { _, err := i.CredentialCounts(ctx); return err })
+	add("renewals counted", func(ctx context.Context) error { _, err := i.AskedCount(ctx); return err })
+	add("successor", func(ctx context.Context) error { _, err := i.SuccessorOf(ctx, "c10"); return missingIsFine(err) })
 	add("credentials that end, counted", func(ctx context.Context) error {
 		_, err := i.EndingCount(ctx, time.UnixMilli(5000), time.UnixMilli(9000))
 		return err
@@ -107,6 +110,7 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 	add("look soon", func(ctx context.Context) error { return i.LookSoon(ctx, "v19991", "c19999", time.UnixMilli(100)) })
 	for name, q := range map[string]identity.CredentialQuery{
 		"": {}, " next": {After: "9000_c9000"}, " in states": {States: []identity.CredentialState{"active", "revoked"}, After: "9000_c9000"},
+		" asked for": {Asked: true}, " asked for next": {Asked: true, After: "5000_c5000"},
 		" that end": {Now: time.UnixMilli(5000), EndsBefore: time.UnixMilli(9000)}, " that end next": {After: "6000_c6000", EndsBefore: time.UnixMilli(9000)},
 		" by text": {Text: "name 17"}, " by text in a state": {Text: "n17", States: []identity.CredentialState{"active"}},
 	} {
@@ -187,6 +191,13 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 	add("mail counts", func(ctx context.Context) error { _, _, _, err := d.Outbox().Counts(ctx); return err })
 	add("old mail", func(ctx context.Context) error { _, err := d.Outbox().Forget(ctx, time.UnixMilli(19100)); return err })
 	return out
+}
+
+func missingIsFine(err error) error {
+	if errors.Is(err, identity.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 func TestEveryQueryOfAPageWalksAnIndexAndSortsNothing(t *testing.T) {

@@ -64,16 +64,21 @@ func (a *App) credentials(r *http.Request) (templates.Credentials, error) {
 	if view.Counts["soon"], err = a.Identity.EndingCount(ctx, actor); err != nil {
 		return view, err
 	}
+	if view.Counts["asked"], err = a.Identity.AskedCount(ctx, actor); err != nil {
+		return view, err
+	}
 	states := credentialFilters[view.Filter]
-	if states == nil && view.Filter != "soon" {
+	if states == nil && view.Filter != "soon" && view.Filter != "asked" {
 		view.Filter = "all"
 	}
 	view.Text = cut(strings.TrimSpace(r.URL.Query().Get("q")), 200)
 	list := a.Identity.Credentials
+	query := identity.CredentialQuery{States: states, Text: view.Text, After: cursorOf(r), Limit: 50}
+	query.Asked = view.Filter == "asked"
 	if view.Filter == "soon" {
 		list = a.Identity.EndingCredentials
 	}
-	rows, next, err := list(ctx, actor, identity.CredentialQuery{States: states, Text: view.Text, After: cursorOf(r), Limit: 50})
+	rows, next, err := list(ctx, actor, query)
 	if err != nil {
 		return view, err
 	}
@@ -99,7 +104,8 @@ func (a *App) showCredential(w http.ResponseWriter, r *http.Request) error {
 
 func (a *App) watchCredential(w http.ResponseWriter, r *http.Request) error {
 	id := identity.CredentialID(r.PathValue("id"))
-	if _, err := a.credential(r); err != nil {
+	seen, err := a.credential(r)
+	if err != nil {
 		return err
 	}
 	return a.stream(w, r, func(ctx context.Context) (templ.Component, bool, error) {
@@ -107,8 +113,13 @@ func (a *App) watchCredential(w http.ResponseWriter, r *http.Request) error {
 			a.log.DebugContext(ctx, "look soon", "cause", err)
 		}
 		view, err := a.credential(r)
+		if next := view.Renewal.Successor; next != nil && view.Renewal.At < 4 {
+			if err := a.Identity.WatchCredential(ctx, next.ID); err != nil {
+				a.log.DebugContext(ctx, "look soon", "cause", err)
+			}
+		}
 		return templates.CredentialLive(view), true, err
-	}, identity.CredentialTopic(id))
+	}, identity.CredentialTopic(id), identity.PersonTopic(seen.Row.Person.ID))
 }
 
 func (a *App) credential(r *http.Request) (templates.Credential, error) {
@@ -125,6 +136,11 @@ func (a *App) credential(r *http.Request) (templates.Credential, error) {
 	}
 	view.Row = templates.CredentialRow{Credential: c, Person: person}
 	view.EndsSoon = a.Identity.EndsSoon(c)
+	if view.Renewal, err = a.renewal(r, c); err != nil {
+		return view, err
+	}
+	view.Default = person.Default == string(c.ID)
+	view.CanDefault = view.Own && !view.Default && c.State == identity.CredentialActive && c.RetiredAt.IsZero()
 	if view.Events, _, err = a.Log.List(ctx, audit.Filter{Subject: string(c.ID), Limit: 50}); err != nil {
 		return view, err
 	}

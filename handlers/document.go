@@ -69,11 +69,11 @@ func (a *App) document(r *http.Request, id signing.DocumentID) (templates.Docume
 }
 
 func canSign(all []identity.Credential) (bool, string, string, string) {
-	best := bestCredential(all)
+	best := bestCredential(all, "")
 	switch {
 	case best == nil:
 		return false, "You have no credential yet. It comes after your identity check.", "Start the identity check", "/"
-	case best.State == identity.CredentialActive:
+	case best.State == identity.CredentialActive && best.RetiredAt.IsZero():
 		return true, "", "", ""
 	case best.State == identity.CredentialPending:
 		return false, "Your credential is still being made.", "See the progress", "/"
@@ -229,6 +229,9 @@ func usable(c identity.Credential, now int64) (bool, string) {
 	case identity.CredentialActive:
 		if !c.NotAfter.IsZero() && c.NotAfter.Unix() < now {
 			return false, "It has run out. An admin can have a new one made."
+		}
+		if !c.RetiredAt.IsZero() {
+			return false, "A newer credential has taken its place."
 		}
 		return true, ""
 	case identity.CredentialPending:

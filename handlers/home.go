@@ -82,7 +82,7 @@ func (a *App) home(r *http.Request) (templates.Home, error) {
 		view.Validation = &checks[0]
 		view.Usual = a.Usual[checks[0].Standard]
 	}
-	view.Credential = bestCredential(credentials)
+	view.Credential = bestCredential(credentials, identity.CredentialID(person.Default))
 	view.Situation = situation(view.Validation, view.Credential)
 	view.EndsSoon = view.Credential != nil && a.Identity.EndsSoon(*view.Credential)
 	if view.Situation == "ready" {
@@ -104,8 +104,18 @@ var homeTitles = map[string]string{
 	"document": "A document waits for you", "suspended": "Your credential cannot sign now",
 }
 
-// bestCredential is the usable one, else the one most worth telling about.
-func bestCredential(all []identity.Credential) *identity.Credential {
+// bestCredential is the default where it is usable, else a usable one, else the one most
+// worth telling about.
+func bestCredential(all []identity.Credential, chosen identity.CredentialID) *identity.Credential {
+	var first *identity.Credential
+	for i, c := range all {
+		if c.State == identity.CredentialActive && c.RetiredAt.IsZero() && (first == nil || c.ID == chosen) {
+			first = &all[i]
+		}
+	}
+	if first != nil {
+		return first
+	}
 	order := []identity.CredentialState{identity.CredentialActive, identity.CredentialPending, identity.CredentialSuspended,
 		identity.CredentialIssuanceUnknown, identity.CredentialUnknown, identity.CredentialRevoked, identity.CredentialExpired, identity.CredentialDeactivated}
 	for _, state := range order {

@@ -78,6 +78,10 @@ func (a *App) Routes() []Route {
 		{"GET", "/credentials/{id}/live", SignedIn, true, a.watchCredential},
 		{"POST", "/credentials/{id}/suspend", SignedIn, false, a.suspend},
 		{"POST", "/credentials/{id}/resume", SignedIn, false, a.resume},
+		{"POST", "/credentials/{id}/renewal", SignedIn, false, a.askRenewal},
+		{"POST", "/credentials/{id}/renewal/drop", SignedIn, false, a.dropRenewal},
+		{"POST", "/credentials/{id}/renew", Admins, false, a.renew},
+		{"POST", "/credentials/{id}/default", SignedIn, false, a.setDefault},
 		{"GET", "/credentials/{id}/revoke", SignedIn, false, a.askRevoke},
 		{"POST", "/credentials/{id}/revoke", SignedIn, false, a.revoke},
 

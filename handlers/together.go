@@ -157,7 +157,7 @@ func (a *App) credentialChoices(r *http.Request) (choices []templates.Credential
 	for _, c := range all {
 		usable, why := usable(c, a.Now().Unix())
 		choices = append(choices, templates.CredentialChoice{Credential: c, Usable: usable, Why: why})
-		if usable && first == "" {
+		if usable && (first == "" || string(c.ID) == personOf(r).Default) {
 			first = c.ID
 		}
 	}

@@ -28,11 +28,16 @@ type Credential struct {
 	NotAfter    time.Time
 	IssuedBy    people.ID // admin who had it issued
 	LastUsed    time.Time // last released signature
-	CreatedAt   time.Time
-	Since       time.Time
-	Deadline    time.Time
-	LookAt      time.Time
-	Version     int64
+
+	Replaces     CredentialID // the one whose place it takes once it is active
+	RenewalAsked time.Time    // when its owner asked for a successor; zero: not, or it is there
+	RetiredAt    time.Time    // when a successor took its place: it finishes what has begun, and begins nothing
+
+	CreatedAt time.Time
+	Since     time.Time
+	Deadline  time.Time
+	LookAt    time.Time
+	Version   int64
 }
 
 // RevocationReason is one of the four DTM takes.

@@ -75,6 +75,8 @@ const (
 	codeNoPapers      = "no_papers"
 	codeProfile       = "profile"
 	codeHasCredential = "credential_exists"
+	codeRetired       = "retired"
+	codeNewCheck      = "new_check"
 	codeSuspending    = "cannot_suspend"
 	codeByAdmin       = "suspended_by_admin"
 	codeBinding       = "binding"
@@ -121,6 +123,8 @@ var catalogue = map[string]Error{
 	codeNoPapers:      {Kind: KindConflict, Sentence: "A Basic identity check has no papers that could be sent again."},
 	codeProfile:       {Kind: KindInvalid, Sentence: "Choose a certificate profile from the list."},
 	codeHasCredential: {Kind: KindConflict, Sentence: "This person has a credential from this identity check already."},
+	codeRetired:       {Kind: KindConflict, Sentence: "A newer credential has taken the place of this one already."},
+	codeNewCheck:      {Kind: KindConflict, Sentence: "The identity check behind this credential no longer counts. A new credential needs a new identity check."},
 	codeSuspending:    {Kind: KindConflict, Sentence: "DigiCert offers no way to suspend a credential here."},
 	codeByAdmin:       {Kind: KindForbidden, Sentence: "An admin suspended this credential, so an admin has to resume it."},
 	codeBinding:       {Kind: KindForbidden, Sentence: "DigiCert says that this credential belongs to somebody else. It cannot be used.", Who: askAdmin},

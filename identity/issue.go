@@ -32,7 +32,7 @@ func (s *Service) Issue(ctx context.Context, a people.Actor, id ValidationID, pr
 	if v.State != ValidationApproved {
 		return Credential{}, fail(codeWrongState, nil)
 	}
-	c, ours, err := s.reserve(ctx, a, v, profile)
+	c, ours, err := s.reserve(ctx, a, v, profile, "")
 	if err != nil || !ours {
 		return c, err
 	}
@@ -40,8 +40,9 @@ func (s *Service) Issue(ctx context.Context, a people.Actor, id ValidationID, pr
 }
 
 // reserve writes the row of the new credential. ours is false when the row is there
-// already: then another request asks DTM, or has asked.
-func (s *Service) reserve(ctx context.Context, a people.Actor, v Validation, profile string) (c Credential, ours bool, err error) {
+// already: then another request asks DTM, or has asked. One that is near its end gets a
+// successor without being named.
+func (s *Service) reserve(ctx context.Context, a people.Actor, v Validation, profile string, replaces CredentialID) (c Credential, ours bool, err error) {
 	all, err := s.store.CredentialsOf(ctx, v.Person)
 	if err != nil {
 		return Credential{}, false, ofStore(err)
@@ -53,10 +54,11 @@ func (s *Service) reserve(ctx context.Context, a people.Actor, v Validation, pro
 		}
 		n++
 		switch {
-		case c.State.Ended():
+		case c.State.Ended(), !c.RetiredAt.IsZero(), c.ID == replaces:
 		case c.Profile == profile && (c.State == CredentialPending || c.State == CredentialIssuanceUnknown):
 			return c, false, nil // the same request once more
-		case c.State == CredentialActive && !c.NotAfter.IsZero() && c.NotAfter.Before(now.Add(renewBefore)):
+		case c.State == CredentialActive && !c.NotAfter.IsZero() && c.NotAfter.Before(now.Add(renewBefore)) && replaces == "":
+			replaces = c.ID
 		default:
 			return c, false, fail(codeHasCredential, nil)
 		}
@@ -71,13 +73,16 @@ func (s *Service) reserve(ctx context.Context, a people.Actor, v Validation, pro
 	}
 	c = s.enterCredential(Credential{ID: CredentialID(id), Person: v.Person, Validation: v.ID,
 		Name: "cs-" + string(v.ID) + "-" + strconv.Itoa(n), Profile: chosen.ID, ProfileName: clip(chosen.Name, 200), Standard: v.Standard,
-		IssuedBy: a.Person, CreatedAt: now}, CredentialIssuanceUnknown, now)
+		IssuedBy: a.Person, Replaces: replaces, CreatedAt: now}, CredentialIssuanceUnknown, now)
 	c.Reason, c.LookAt = codeSent, now.Add(inFlight)
 	e := ofCredential(c, "credential.issue-ask")
-	e.From, e.Facts = "", map[string]string{"validation": string(v.ID), "profile": chosen.ID, "name": c.Name}
+	e.From, e.Facts = "", map[string]string{"validation": string(v.ID), "profile": chosen.ID, "name": c.Name, "replaces": string(replaces)}
 	c, err = s.recordCredential(ctx, "", c, done(e, a))
 	if errors.Is(err, ErrConflict) { // another request took the name: it is the same wish
 		made, err := s.store.CredentialByName(ctx, c.Name)
+		if errors.Is(err, ErrNotFound) && replaces != "" {
+			made, err = s.store.SuccessorOf(ctx, replaces)
+		}
 		return made, false, ofStore(err)
 	}
 	return c, true, ofStore(err)

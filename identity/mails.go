@@ -111,8 +111,12 @@ func (s *Service) readyLetter(c Credential, p people.Person) []mail.Message {
 	if !c.NotAfter.IsZero() {
 		until = " " + l.say("It is valid until {{.Day}}.", values{"Day": c.NotAfter})
 	}
+	text := l.say("your signing credential is ready: you can sign your first document.", nil)
+	if c.Replaces != "" {
+		text = l.say("your new signing credential is ready, and you sign with it from now on. The one before finishes what it has begun.", nil)
+	}
 	return s.send(l, "credential.ready:"+string(c.ID), l.say("Your signing credential is ready", nil), "/",
-		l.say("your signing credential is ready: you can sign your first document.", nil)+until)
+		text+until)
 }
 
 func (l letter) reason(code string) string {

@@ -85,6 +85,9 @@ func millis(t time.Time) time.Time {
 // enterCredential puts a credential into a state.
 func (s *Service) enterCredential(c Credential, state CredentialState, now time.Time) Credential {
 	c.State, c.Since, c.Deadline = state, now, time.Time{}
+	if state.Ended() {
+		c.RenewalAsked = time.Time{} // nothing is left to renew
+	}
 	switch state {
 	case CredentialPending, CredentialIssuanceUnknown, CredentialUnknown:
 		c.Deadline = now.Add(s.o.Deadlines.Settle)
@@ -121,6 +124,11 @@ func (s *Service) recordCredential(ctx context.Context, from CredentialState, to
 		e.Subject = string(to.ID)
 	}
 	c := Change{Credentials: []Moved[CredentialState, Credential]{{From: from, To: to}}, Entries: []audit.Entry{e}, Topics: credentialTopics(to)}
+	if from != to.State && to.State == CredentialActive && to.Replaces != "" {
+		if err := s.succeed(ctx, &c, to); err != nil {
+			return to, err
+		}
+	}
 	if from != to.State {
 		if p, err := s.store.Person(ctx, to.Person); err == nil {
 			c.Mail = s.credentialLetter(from, to, e.Person, p)

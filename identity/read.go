@@ -81,6 +81,15 @@ func (s *Service) EndingCredentials(ctx context.Context, a people.Actor, q Crede
 	return s.Credentials(ctx, a, q)
 }
 
+// AskedCount counts the renewals that were asked for, at most 1000.
+func (s *Service) AskedCount(ctx context.Context, a people.Actor) (int, error) {
+	if err := s.allow(ctx, a, people.ReadAnyCredential, audit.Entry{Action: "credential.list-any", Object: "credential"}); err != nil {
+		return 0, err
+	}
+	n, err := s.store.AskedCount(ctx)
+	return n, ofStore(err)
+}
+
 // EndingCount counts those, at most 1000.
 func (s *Service) EndingCount(ctx context.Context, a people.Actor) (int, error) {
 	if err := s.allow(ctx, a, people.ReadAnyCredential, audit.Entry{Action: "credential.list-any", Object: "credential"}); err != nil {
@@ -103,8 +112,14 @@ func (s *Service) Credentials(ctx context.Context, a people.Actor, q CredentialQ
 	}
 	if len(list) > q.Limit {
 		list = list[:q.Limit]
-		if next = list[q.Limit-1].Cursor(); !q.EndsBefore.IsZero() {
-			next = list[q.Limit-1].endCursor()
+		last := list[q.Limit-1]
+		switch {
+		case q.Asked:
+			next = last.askedCursor()
+		case !q.EndsBefore.IsZero():
+			next = last.endCursor()
+		default:
+			next = last.Cursor()
 		}
 	}
 	return list, next, nil

@@ -32,6 +32,7 @@ type Change struct {
 	Validations []Moved[ValidationState, Validation]
 	Credentials []Moved[CredentialState, Credential]
 	Bind        *Binding // person to DTM user
+	Default     *Default // the credential a person signs with
 	Entries     []audit.Entry
 	Mail        []mail.Message
 	Jobs        []DueJob
@@ -48,6 +49,14 @@ type DueJob struct {
 type Binding struct {
 	Person  people.ID
 	DTMUser string
+}
+
+// Default is the credential a person signs with unless they choose another. With InsteadOf it
+// is set only where that one was the default, or none was.
+type Default struct {
+	Person     people.ID
+	Credential CredentialID
+	InsteadOf  CredentialID
 }
 
 // Store is what this package needs of the database.
@@ -76,6 +85,10 @@ type Store interface {
 	CredentialsOf(ctx context.Context, p people.ID) ([]Credential, error)
 	// Credentials lists everybody's.
 	Credentials(ctx context.Context, q CredentialQuery) ([]Credential, error)
+	// SuccessorOf is the credential that takes the place of this one, being made or made and not ended; ErrNotFound.
+	SuccessorOf(ctx context.Context, id CredentialID) (Credential, error)
+	// AskedCount counts those whose owner asked for a successor, at most 1000.
+	AskedCount(ctx context.Context) (int, error)
 	// EndingCount counts those of Credentials with this EndsBefore, at most 1000.
 	EndingCount(ctx context.Context, now, before time.Time) (int, error)
 	// CredentialCounts counts by state, each at most 1000.
@@ -99,6 +112,7 @@ type QueueQuery struct {
 // next end first, keyset-paged by (NotAfter, ID).
 type CredentialQuery struct {
 	Now, EndsBefore time.Time
+	Asked           bool // those whose owner asked for a successor, longest ago first; no other condition counts
 
 	States []CredentialState
 	Text   string // part of the name of the person or of the credential

@@ -36,7 +36,7 @@ func within(sorted []time.Duration, most time.Duration) []time.Duration {
 
 // EndsSoon reports whether the credential is in the time in which its end is told.
 func (s *Service) EndsSoon(c Credential) bool {
-	return s.due(c.NotAfter, s.warnings(c)) > 0 && (c.State == CredentialActive || c.State == CredentialSuspended)
+	return s.due(c.NotAfter, s.warnings(c)) > 0 && c.RetiredAt.IsZero() && (c.State == CredentialActive || c.State == CredentialSuspended)
 }
 
 // due is the nearest warning whose time has come; 0 when there is none, or the end has come.
@@ -52,13 +52,13 @@ func (s *Service) due(end time.Time, sorted []time.Duration) time.Duration {
 
 func (s *Service) warnOfCredential(ctx context.Context, c Credential) {
 	before := s.due(c.NotAfter, s.warnings(c))
-	if before == 0 || c.State != CredentialActive && c.State != CredentialSuspended {
+	if before == 0 || !c.RetiredAt.IsZero() || c.State != CredentialActive && c.State != CredentialSuspended {
 		return
 	}
 	s.warn(ctx, c.Person, "credential.ending:"+string(c.ID)+":"+days(before), func(l letter, about string) []mail.Message {
 		return s.send(l, about, l.say("Your signing credential ends soon", nil), "/credentials/"+string(c.ID),
 			l.say("your signing credential ends on {{.Day}}. After that it signs nothing more; what you signed with it stays provable.", values{"Day": c.NotAfter}),
-			l.say("Your admin can have a new one made before.", nil))
+			l.say("You can ask for a new one on its page.", nil))
 	})
 }
 

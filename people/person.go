@@ -36,6 +36,7 @@ type Person struct {
 	DTMUser    string // id of the DTM user this person is bound to; empty until bound
 	Language   string // BCP 47, as the person chose it; empty: the browser's
 	Browser    string // what the browser asked for at the last login, as Accept-Language
+	Default    string // id of the credential to sign with unless another is chosen; may be empty
 	Scheme     string // "light", "dark" or empty: the system's
 	CreatedAt  time.Time
 	SeenAt     time.Time // last login

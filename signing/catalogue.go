@@ -30,6 +30,7 @@ const (
 	codeSomeRefused       = "some_refused"
 	codeNoCredential      = "credential_missing"
 	codeCredential        = "credential_unusable"
+	codeRetired           = "credential_retired"
 	codeKeyDisabled       = "key_disabled"
 	codeCertificate       = "certificate_invalid"
 	codeCertificateTime   = "certificate_time"
@@ -154,6 +155,7 @@ var catalogue = map[string]Error{
 	codeSomeRefused:       {Kind: KindConflict, Sentence: "Some of these documents cannot be signed now.", Signed: nothing, Who: "You can take them out of the list and sign the others."},
 	codeNoCredential:      {Kind: KindInvalid, Sentence: "This credential is not there, or not yours.", Signed: nothing, Who: youAgain},
 	codeCredential:        {Kind: KindConflict, Sentence: "This credential cannot sign now.", Signed: nothing, Who: adminHelps},
+	codeRetired:           {Kind: KindConflict, Sentence: "A newer credential has taken the place of this one.", Signed: nothing, Who: "You can sign with the newer one."},
 	codeKeyDisabled:       {Kind: KindConflict, Sentence: "DigiCert has switched off the key of this credential.", Signed: nothing, Who: adminHelps},
 	codeCertificate:       {Kind: KindConflict, Sentence: "The certificate of this credential is not one that may sign.", Signed: nothing, Who: adminHelps},
 	codeCertificateTime:   {Kind: KindConflict, Sentence: "The certificate of this credential is not valid now.", Signed: nothing, Who: "Your admin can issue a new credential."},

@@ -20,11 +20,15 @@ type key struct {
 // key asks for the state of the credential now and holds it against the policy.
 func (s *Service) key(ctx context.Context, a people.Actor, credential string, n int) (k key, failed string, err error) {
 	// First through the person: an id of somebody else's ends here.
-	if _, err := s.Credentials.Credential(ctx, a.Person, credential); err != nil {
+	own, err := s.Credentials.Credential(ctx, a.Person, credential)
+	if err != nil {
 		if errors.Is(err, ErrNotFound) {
 			return k, "credential", fail(codeNoCredential, err)
 		}
 		return k, "credential", internal(err)
+	}
+	if own.Retired {
+		return k, "credential", fail(codeRetired, nil)
 	}
 	if k.name, err = s.usable(ctx, a.Person, credential); err != nil {
 		return k, "credential", err

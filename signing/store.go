@@ -167,7 +167,9 @@ type Credential struct {
 	Name   string // at DTM
 	Person people.ID
 	Usable bool
-	Reason string // code, when not usable
+	// Retired is true of one whose successor is there: it finishes what has begun, and begins nothing.
+	Retired bool
+	Reason  string // code, when not usable
 }
 
 // Credentials finds credentials through the person who asks; identity's service is one, by an adapter in cmd/portal.

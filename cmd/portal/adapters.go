@@ -83,7 +83,8 @@ func (c credentials) Fresh(ctx context.Context, id string) (signing.Credential, 
 }
 
 func forSigning(c identity.Credential) signing.Credential {
-	out := signing.Credential{ID: string(c.ID), Name: c.Name, Person: c.Person, Usable: c.State == identity.CredentialActive}
+	out := signing.Credential{ID: string(c.ID), Name: c.Name, Person: c.Person, Usable: c.State == identity.CredentialActive,
+		Retired: !c.RetiredAt.IsZero()}
 	if !out.Usable {
 		out.Reason = "credential_" + string(c.State)
 	}

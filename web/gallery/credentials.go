@@ -49,6 +49,27 @@ func credentials() []Entry {
 	soon.Filter, soon.Rows, soon.Counts = "soon", []templates.CredentialRow{ending.Row}, map[string]int{"all": 42, "active": 36, "pending": 2, "suspended": 1, "ended": 3, "soon": 1}
 	noneSoon := soon
 	noneSoon.Rows, noneSoon.Older = nil, ""
+	var renewals []Entry
+	pending, fresh := credential(identity.CredentialPending), credential(identity.CredentialActive)
+	renew := func(slug, name string, who people.Person, n templates.Renewal, change func(*templates.Credential)) {
+		v := templates.Credential{Page: page(&who, "Credential", "credentials"), Row: rows[1], Own: who.ID == ada.ID, EndsSoon: n.At < 4, Renewal: n, CanRevoke: true}
+		v.Row.Credential.NotAfter = in(6 * day)
+		if n.At == 4 {
+			v.Row.Credential.RetiredAt = ago(day)
+		}
+		if change != nil {
+			change(&v)
+		}
+		renewals = append(renewals, entry("renewal-"+slug, "Renewal: "+name, templates.CredentialPage, v))
+	}
+	renew("ask", "one’s own can be renewed", ada, templates.Renewal{CanAsk: true}, func(v *templates.Credential) { v.CanDefault = true })
+	renew("asked", "asked for", ada, templates.Renewal{At: 1, Asked: ago(time.Hour), CanDrop: true}, func(v *templates.Credential) { v.Default = true })
+	renew("decide", "an admin decides", ben, templates.Renewal{At: 1, Asked: ago(time.Hour), CanDrop: true, CanMake: true}, nil)
+	renew("unasked", "an admin without being asked", ben, templates.Renewal{CanMake: true}, nil)
+	renew("making", "being made", ada, templates.Renewal{At: 2, Successor: &pending}, nil)
+	renew("done", "the old one retired", ada, templates.Renewal{At: 4, Successor: &fresh, Retired: ago(day)}, nil)
+	renew("check", "the identity check no longer counts", ada, templates.Renewal{NeedsCheck: true}, nil)
+	out = append(out, renewals...)
 	mine := templates.Credential{Page: page(&ada, "Credential", "credentials"), Row: rows[1], Own: true, CanSuspend: true, CanRevoke: true, Problem: "DigiCert does not answer. Nothing was changed."}
 	ask := templates.Consequences{
 		Page: task(page(&ben, "Revoke this credential?", "credentials"), "Keep it", "/credentials/c-1"), Row: rows[1], Ask: "ada-example-7f2k19", Open: 1, Released: 19,

@@ -63,6 +63,9 @@ func CredentialBadge(ctx context.Context, c identity.Credential) Badge {
 	case identity.CredentialPending:
 		return Badge{"r-move", "move", T(ctx, "Being made")}
 	case identity.CredentialActive:
+		if !c.RetiredAt.IsZero() {
+			return Badge{"r-off", "off", T(ctx, "Retired")}
+		}
 		return Badge{"r-ok", "ok", T(ctx, "Active")}
 	case identity.CredentialSuspended:
 		return Badge{"r-hold", "hold", T(ctx, "Suspended")}

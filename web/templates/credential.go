@@ -46,12 +46,44 @@ func credentialSentence(ctx context.Context, v Credential) string {
 	case identity.CredentialDeactivated:
 		return T(ctx, "It was stopped before it was finished, and cannot sign.")
 	case identity.CredentialActive:
+		if !v.Row.Credential.RetiredAt.IsZero() {
+			return T(ctx, "A newer credential has taken its place. It finishes what has begun, and begins nothing new here.")
+		}
 		if v.Own {
 			return T(ctx, "You can sign with it.")
 		}
 		return T(ctx, "Its owner can sign with it.")
 	}
 	return T(ctx, "We do not know this state and show DigiCert’s own word. It cannot sign until the state is clear.")
+}
+
+// showsRenewal leaves the section away where there is nothing to say or do.
+func showsRenewal(v Credential) bool {
+	n := v.Renewal
+	return n.At > 0 || n.CanAsk || n.CanMake || n.NeedsCheck && v.Own
+}
+
+func renewalSteps(ctx context.Context) []string {
+	return []string{T(ctx, "Admin"), T(ctx, "DigiCert"), T(ctx, "In use")}
+}
+
+func renewalSentence(ctx context.Context, v Credential) string {
+	n := v.Renewal
+	switch {
+	case n.At == 4:
+		return T(ctx, "The new one is there and is the default. This one finishes what has begun; it ends by itself, or you revoke it.")
+	case n.At == 2:
+		return T(ctx, "DigiCert makes it. It becomes the default as soon as it is active; until then this one signs.")
+	case n.NeedsCheck:
+		return T(ctx, "The identity check behind it no longer counts, so a new credential needs a new identity check.")
+	case n.At == 1 && n.CanMake:
+		return T(ctx, "Its owner asks for a new one. It is made after the same identity check, without new papers and without another seat.")
+	case n.At == 1:
+		return T(ctx, "Asked for. An admin has it made, or declines; nothing for you to do.")
+	case n.CanMake:
+		return T(ctx, "It is made after the same identity check, becomes its owner’s default, and this one retires.")
+	}
+	return T(ctx, "Your identity check still counts: no new papers. An admin has it made; it becomes your default, and this one retires.")
 }
 
 func revokeEnds(ctx context.Context, v Consequences) string {

@@ -164,6 +164,16 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 		return T(ctx, "read the credential"), T(ctx, "see the credential")
 	case "credential.read-any":
 		return T(ctx, "read somebody’s credential"), T(ctx, "see somebody’s credential")
+	case "credential.renew-ask":
+		return T(ctx, "asked for a new credential in its place"), T(ctx, "ask for a new credential in its place")
+	case "credential.renew-drop":
+		return T(ctx, "took the request for a new credential back"), T(ctx, "take the request for a new credential back")
+	case "credential.renew":
+		return T(ctx, "had a new credential made in its place"), T(ctx, "have a new credential made in its place")
+	case "credential.retire":
+		return T(ctx, "retired the credential: a newer one took its place"), T(ctx, "retire the credential")
+	case "credential.default":
+		return T(ctx, "made the credential their default"), T(ctx, "make the credential the default")
 	case "credential.expire":
 		return T(ctx, "saw the credential run out"), T(ctx, "end the credential")
 	case "document.submit":

@@ -315,7 +315,7 @@ type Credentials struct {
 	Page
 	All    bool
 	Rows   []CredentialRow
-	Counts map[string]int // "all", "active", "pending", "suspended", "ended", "soon"
+	Counts map[string]int // "all", "active", "pending", "suspended", "ended", "soon", "asked"
 	Filter string
 	Text   string
 	Older  string
@@ -327,10 +327,22 @@ type Credential struct {
 	Row                              CredentialRow
 	Own                              bool
 	EndsSoon                         bool
+	Default, CanDefault              bool // it is the one its owner signs with; it can become so
+	Renewal                          Renewal
 	CanSuspend, CanResume, CanRevoke bool
 	Events                           []audit.Entry
 	Names                            map[people.ID]string
 	Problem                          string // a command was refused: sentence
+}
+
+// Renewal is how far the successor of a credential is.
+type Renewal struct {
+	At              int // 0 nobody asked, 1 asked for, 2 being made, 4 it is there
+	Asked, Retired  time.Time
+	CanAsk, CanDrop bool
+	CanMake         bool // the reader may have it made
+	NeedsCheck      bool // the identity check no longer counts
+	Successor       *identity.Credential
 }
 
 // Consequences is the page that asks before a credential is revoked.
