@@ -167,7 +167,7 @@ func (s *Service) lookAtCredential(ctx context.Context, c Credential) {
 		if c.Deadline.Equal(c.NotAfter) && !c.NotAfter.IsZero() && now.After(c.NotAfter) {
 			// The certificate says so itself, whether DTM answers or not.
 			to := s.enterCredential(c, CredentialExpired, now)
-			if seen, err = s.recordCredential(ctx, c.State, to, bySystem(ofCredential(c, "credential.expire"), "look-again-identity")); err != nil {
+			if _, err = s.recordCredential(ctx, c.State, to, bySystem(ofCredential(c, "credential.expire"), "look-again-identity")); err != nil {
 				s.log.WarnContext(ctx, "note an expiry", "credential", c.ID, "cause", err)
 			}
 			return
