@@ -62,7 +62,7 @@ bench:
 # moment, on both databases, which takes an hour. Fuzzing is its own: make fuzz FUZZTIME=10m.
 soak:
 	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 60m ./pades/...
-	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 30m -run 'EveryCall|AnyMoment' ./db ./identity
+	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 30m -run 'EveryCall|AnyMoment|WholeChangeBack' ./db ./identity ./signing
 	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 180m -v ./reliability
 
 # Programs of others judge our signatures, and ours theirs: docs/interop.md. Needs Go, Python 3

@@ -18,7 +18,8 @@ import (
 var onceIsEnough = []string{
 	"TestAThousandSlowSendersKeepNobodyWaiting", "TestALargeUploadNeedsLittleMemory", "TestABombIsReadNoFurtherThanItsLimits",
 	"TestThePublicPageTakesAHundredMegabytesToTheByte",
-	"TestALockedDatabaseIsWaitedForThenSaidAndLosesNothing", "TestAPostgreSQLServerThatFailsLosesNothing", // these choose their own
+	"TestALockedDatabaseIsWaitedForThenSaidAndLosesNothing", "TestAPostgreSQLServerThatFailsLosesNothing",
+	"TestADiskThatIsFullTakesNothingAndRecovers", // these choose their own
 }
 
 // Every other test of the edge runs a second time, in a process of its own, with its sites

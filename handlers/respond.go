@@ -137,6 +137,9 @@ func (a *App) explain(w http.ResponseWriter, r *http.Request, err error) (int, t
 		}
 	case errors.As(err, &ofSigning):
 		v.Status = statusOf(string(ofSigning.Kind))
+		if ofSigning.Code == "no_space" {
+			v.Status = http.StatusInsufficientStorage // nobody did anything too often
+		}
 		v.Title, v.Sentence, v.Signed, v.Who = titleOf(v.Status), ofSigning.Sentence, ofSigning.Signed, ofSigning.Who
 		v.Args = argsOf(err)
 		if ofSigning.RetryAfter > 0 {
@@ -227,6 +230,8 @@ func titleOf(status int) string {
 		return notYours.title
 	case http.StatusTooManyRequests:
 		return "Too many tries"
+	case http.StatusInsufficientStorage:
+		return troubles["full"].title
 	case http.StatusBadGateway:
 		return "DigiCert did not answer as it should"
 	}

@@ -43,7 +43,14 @@ func broken(t *testing.T, m mode, n int) (reached bool) {
 	survive(func() { flow(w, life, pdf) })
 	reached = d.reached()
 
-	where := fmt.Sprintf("mode %d, call %d", m, n)
+	w.carriedToItsEnd(pdf, fmt.Sprintf("mode %d, call %d", m, n))
+	return reached
+}
+
+// carriedToItsEnd sweeps, and then has whoever comes back sign what is there.
+func (w *world) carriedToItsEnd(pdf []byte, where string) {
+	t := w.t
+	t.Helper()
 	w.invariants(where)
 	for range 4 { // sweeps, as they come every few minutes
 		w.clock.pass(40 * time.Minute)
@@ -69,7 +76,6 @@ func broken(t *testing.T, m mode, n int) (reached bool) {
 	require.Equal(t, pades.TotalPassed, result.Indication, where)
 	require.Len(t, result.Signatures, w.count("SELECT COUNT(*) FROM signatures WHERE state = 'released'"), where)
 	w.invariants(where)
-	return reached
 }
 
 // flow is what a person does, who does not mind errors and presses once.
