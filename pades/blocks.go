@@ -1,6 +1,11 @@
 package pades
 
-import "io"
+import (
+	"io"
+	"time"
+
+	"countersign/pades/pdf"
+)
 
 // blocks is a reader with a small memory, for the many short reads of a file's objects: a
 // stored file may have to decrypt 64 KiB for each of them. Not safe for concurrent use.
@@ -9,6 +14,7 @@ type blocks struct {
 	size int64
 	kept map[int64][]byte
 	used []int64 // newest last
+	pay  pdf.Options
 }
 
 const (
@@ -16,8 +22,13 @@ const (
 	blocksMax = 48
 )
 
-func newBlocks(r io.ReaderAt, size int64) *blocks {
-	return &blocks{r: r, size: size, kept: map[int64][]byte{}}
+// costBlock is what a block costs that is read from memory: objects may lie so that each is
+// in another one.
+const costBlock = 8 * time.Microsecond
+
+// newBlocks pays for its work out of the options' budget.
+func newBlocks(r io.ReaderAt, size int64, pay pdf.Options) *blocks {
+	return &blocks{r: r, size: size, kept: map[int64][]byte{}, pay: pay}
 }
 
 func (b *blocks) ReadAt(p []byte, off int64) (int, error) {
@@ -42,6 +53,9 @@ func (b *blocks) ReadAt(p []byte, off int64) (int, error) {
 func (b *blocks) block(i int64) ([]byte, error) {
 	if block, ok := b.kept[i]; ok {
 		return block, nil
+	}
+	if err := b.pay.Spend(costBlock); err != nil {
+		return nil, err
 	}
 	var block []byte
 	if len(b.used) == blocksMax {

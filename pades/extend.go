@@ -79,7 +79,9 @@ func Extend(ctx context.Context, r io.ReaderAt, size int64, o ExtendOptions) (*E
 	if o.Rand == nil {
 		o.Rand = rand.Reader
 	}
-	e := &extending{r: r, size: size, o: o, near: newBlocks(r, size), opening: pdf.Options{Password: o.Password}.Shared(), out: &Extension{Lacking: map[string]error{}, Stale: map[string]time.Time{}}}
+	e := &extending{r: r, size: size, o: o, out: &Extension{Lacking: map[string]error{}, Stale: map[string]time.Time{}}}
+	e.opening = pdf.Options{Password: o.Password}.Shared()
+	e.near = newBlocks(r, size, e.opening)
 	if err := e.store(ctx); err != nil {
 		return nil, refusal(err)
 	}
@@ -90,6 +92,10 @@ func Extend(ctx context.Context, r io.ReaderAt, size int64, o ExtendOptions) (*E
 		if err := e.stamp(ctx); err != nil {
 			return nil, refusal(err)
 		}
+	}
+	// What was passed over because it was too much may be what the level needs.
+	if err := e.opening.Spend(0); err != nil {
+		return nil, refusal(err)
 	}
 	if e.sum != nil {
 		var err error

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"countersign/pades/pdf"
 )
@@ -110,12 +111,25 @@ func certification(f *pdf.File, sigs []pdf.Signature) (int, error) {
 	return p, err
 }
 
+// costLock is what asking one lock about one field costs, in nanoseconds.
+const costLock = 60
+
 // firstEmpty is the first signature field that is free, not locked and asks for nothing.
 func firstEmpty(f *pdf.File, form *pdf.Form, sigs []pdf.Signature) *pdf.Field {
+	locks := time.Duration(0)
+	for _, s := range sigs {
+		locks += 1 + time.Duration(len(s.FieldLocks))
+	}
 	for i, fd := range form.Fields {
 		v, err := f.Resolve(fd.Value)
-		if fd.Type != "Sig" || err != nil || v != nil || fd.Dict.Has("SV") || fd.Dict.Has("Lock") {
+		if fd.Type != "Sig" || err != nil || v != nil {
 			continue
+		}
+		if d, err := f.FieldDict(fd); err != nil || d.Has("SV") || d.Has("Lock") {
+			continue
+		}
+		if f.Spend(costLock*locks) != nil {
+			return nil // whoever asks is told when he asks for more
 		}
 		if !slices.ContainsFunc(sigs, func(s pdf.Signature) bool {
 			return slices.ContainsFunc(s.FieldLocks, func(m pdf.FieldMDP) bool { return m.Locks(fd.Name) })
@@ -156,7 +170,11 @@ func canFill(f *pdf.File, t *target, o Options) error {
 
 // seedValues refuses what the field demands and we do not give (ISO 32000-2, table 237).
 func seedValues(f *pdf.File, fd pdf.Field, o Options) error {
-	sv, err := f.Dict(fd.Dict.Get("SV"))
+	own, err := f.FieldDict(fd)
+	if err != nil {
+		return err
+	}
+	sv, err := f.Dict(own.Get("SV"))
 	if err != nil || sv == nil {
 		return err
 	}
@@ -226,6 +244,9 @@ func texts(f *pdf.File, o pdf.Object) ([]string, error) {
 		case pdf.Name:
 			out = append(out, string(v))
 		case pdf.String:
+			if err := f.Spend(time.Duration(50 + 3*len(v.Value))); err != nil {
+				return nil, err
+			}
 			out = append(out, v.Text())
 		}
 	}

@@ -21,7 +21,8 @@ func Inspect(r io.ReaderAt, size int64) (Report, error) {
 
 // InspectWith is Inspect of a file that is opened with options: a password, other limits.
 func InspectWith(r io.ReaderAt, size int64, o pdf.Options) (Report, error) {
-	r, o = newBlocks(r, size), o.Shared()
+	o = o.Shared()
+	r = newBlocks(r, size, o)
 	rep, err := inspectFile(r, size, o)
 	rep.Size = size
 	if err = refusal(err); err != nil {
@@ -74,6 +75,7 @@ type inspection struct {
 	form    *pdf.Form
 	sigs    []pdf.Signature
 	rep     Report
+	words   int // names and values of locks and demands in the report
 }
 
 // inspect takes every step, whatever came of those before, and gives the first error.

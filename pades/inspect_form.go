@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"slices"
 
@@ -17,6 +18,7 @@ const (
 	signersRead   = 256     // signatures whose value is read for a name
 	entriesRead   = 200_000 // cross-reference entries read to tell what revisions added
 	metadataBytes = 1 << 20
+	wordsTold     = 400_000 // names and values of the locks and demands of empty fields
 )
 
 // signatures reads the form: what is signed, what is not, and what that permits.
@@ -36,7 +38,11 @@ func (in *inspection) signatures() error {
 	}
 	for _, fd := range form.Fields {
 		if v, err := in.f.Resolve(fd.Value); fd.Type == "Sig" && err == nil && v == nil {
-			in.rep.EmptyFields = append(in.rep.EmptyFields, in.emptyField(fd))
+			field := in.emptyField(fd)
+			if in.words += field.words(); in.words > wordsTold {
+				return fmt.Errorf("%w: locks and demands of fields", pdf.ErrTooComplex)
+			}
+			in.rep.EmptyFields = append(in.rep.EmptyFields, field)
 		}
 	}
 	p, err := certification(in.f, sigs)
@@ -106,12 +112,26 @@ func (in *inspection) signerOf(s *pdf.Signature, der []byte) *x509.Certificate {
 	return c
 }
 
+func (r *FieldReport) words() (n int) {
+	if r.Lock != nil {
+		n += len(r.Lock.Fields)
+	}
+	for _, d := range r.Demands {
+		n += 1 + len(d.Values)
+	}
+	return n
+}
+
 func (in *inspection) emptyField(fd pdf.Field) FieldReport {
 	out := FieldReport{Field: fd.Name}
 	if lock, d, err := in.f.Lock(fd); err == nil && lock != nil {
 		out.Lock = &Lock{Action: lock.Action, Fields: lock.Fields, Permission: int(integer(in.f, d.Get("P")))}
 	}
-	sv, err := in.f.Dict(fd.Dict.Get("SV"))
+	own, err := in.f.FieldDict(fd)
+	if err != nil {
+		return out
+	}
+	sv, err := in.f.Dict(own.Get("SV"))
 	if err != nil || sv == nil {
 		return out
 	}
@@ -131,6 +151,9 @@ func (in *inspection) emptyField(fd pdf.Field) FieldReport {
 		}
 		d.Values, _ = texts(in.f, sv.Get(k))
 		out.Demands = append(out.Demands, d)
+		if out.words() > wordsTold {
+			break // too much for whoever adds them up, too
+		}
 	}
 	return out
 }

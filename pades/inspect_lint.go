@@ -3,6 +3,7 @@ package pades
 import (
 	"bytes"
 	"fmt"
+	"time"
 
 	"countersign/pades/pdf"
 )
@@ -31,7 +32,14 @@ func (in *inspection) lint() error {
 	l.note(need == true, "need_appearances", "the form")
 	for _, fd := range in.form.Fields {
 		l.note(fd.Type != "Sig", "form_fields", quoted(fd.Name))
-		l.actions(fd.Dict, quoted(fd.Name))
+		if l.left <= 0 {
+			continue
+		}
+		d, err := in.f.FieldDict(fd)
+		if err != nil {
+			return err
+		}
+		l.actions(d, quoted(fd.Name))
 	}
 	names, err := in.f.Dict(c.Get("Names"))
 	if err != nil {
@@ -219,6 +227,9 @@ func dynamicXFA(f *pdf.File, form *pdf.Form) (bool, error) {
 			continue
 		}
 		b, err := f.Data(st, 4<<20)
+		if err == nil {
+			err = f.Spend(time.Duration(len(b) / 8))
+		}
 		if err != nil {
 			return false, fmt.Errorf("XFA: %w", err)
 		}

@@ -187,8 +187,8 @@ type planned struct {
 // plan opens the file and decides what to write. A file that turns out damaged on the way
 // is repaired once, if it is not signed.
 func plan(r io.ReaderAt, size int64, o Options) (*planned, error) {
-	r = newBlocks(r, size)
 	opening := pdf.Options{Password: o.Password}.Shared()
+	r = newBlocks(r, size, opening)
 	f, err := pdf.Open(r, size, opening)
 	if err != nil {
 		return nil, err

@@ -32,12 +32,15 @@ func newStoreWriter(f *pdf.File, dss *pdf.DSS) *storeWriter {
 	return w
 }
 
+// maxKnown is how many certificates of a store help to build chains.
+const maxKnown = 1000
+
 // certificates are those the store has.
 func (w *storeWriter) certificates() (out []*x509.Certificate) {
 	if w.dss == nil {
 		return nil
 	}
-	for _, b := range w.dss.Certs {
+	for _, b := range w.dss.Certs[:min(len(w.dss.Certs), maxKnown)] {
 		if c, err := x509.ParseCertificate(b.DER); err == nil {
 			out = append(out, c)
 		}

@@ -1,6 +1,7 @@
 package pades
 
 import (
+	"bytes"
 	"context"
 	"crypto/x509"
 	"errors"
@@ -56,7 +57,8 @@ func Verify(ctx context.Context, r io.ReaderAt, size int64, o VerifyOptions) (Re
 	if size > o.Limits.Size {
 		return Result{}, fmt.Errorf("%w: %d bytes", ErrLimit, size)
 	}
-	v := &verification{ctx: ctx, opening: pdf.Options{Password: o.Password}.Shared(), r: newBlocks(r, size), size: size, o: o, evidence: trust.NewEvidence(o.Now), control: o.Now}
+	opening := pdf.Options{Password: o.Password}.Shared()
+	v := &verification{ctx: ctx, opening: opening, r: newBlocks(r, size, opening), size: size, o: o, evidence: trust.NewEvidence(o.Now), control: o.Now}
 	for _, step := range []func() error{v.open, v.collect, v.digest, v.compareAll} {
 		if err := step(); err != nil {
 			return Result{}, refusal(err)
@@ -84,6 +86,7 @@ type verification struct {
 	evidence  *trust.Evidence
 	certs     []*x509.Certificate // of the security store
 	items     []*item
+	values    int       // bytes of the signatures' values
 	control   time.Time // the moment certificates are judged at; document timestamps move it back
 	res       Result
 }
@@ -139,7 +142,6 @@ func signed(form *pdf.Form) bool {
 // lastMarker finds the last end-of-file marker that begins before a place; -1: none.
 func (v *verification) lastMarker(before int64) (int64, error) {
 	const piece = 1 << 20
-	marker := "%%EOF"
 	for to := before; to > 0; {
 		if err := v.ctx.Err(); err != nil {
 			return -1, err
@@ -149,10 +151,8 @@ func (v *verification) lastMarker(before int64) (int64, error) {
 		if _, err := v.r.ReadAt(b, from); err != nil && err != io.EOF {
 			return -1, fmt.Errorf("read: %w", err)
 		}
-		for i := int(min(int64(len(b)-len(marker)), to-1-from)); i >= 0; i-- {
-			if string(b[i:i+len(marker)]) == marker {
-				return from + int64(i), nil
-			}
+		if i := bytes.LastIndex(b[:min(int64(len(b)), to-from+4)], []byte("%%EOF")); i >= 0 {
+			return from + int64(i), nil
 		}
 		to = from
 	}
@@ -179,6 +179,9 @@ func (v *verification) collect() error {
 	v.readStore()
 	return nil
 }
+
+// maxSignatureBytes bounds the values of all signatures, with their padding.
+const maxSignatureBytes = 16 << 20
 
 // maxEarlier bounds the revisions that are searched for removed signatures.
 const maxEarlier = 32
@@ -220,6 +223,9 @@ func (v *verification) collectFrom(f *pdf.File) error {
 		if len(v.items) == v.o.Limits.Signatures {
 			return fmt.Errorf("%w: more than %d signatures", ErrLimit, v.o.Limits.Signatures)
 		}
+		if v.values += len(it.sig.Contents); v.values > maxSignatureBytes {
+			return fmt.Errorf("%w: signatures of more than %d MB", ErrLimit, maxSignatureBytes>>20)
+		}
 		if it.broken == "" {
 			v.inspect(it)
 		}
@@ -236,8 +242,12 @@ func (v *verification) known(it *item) bool {
 	})
 }
 
-// maxStore bounds the security store: certificates, CRLs and OCSP answers in bytes.
-const maxStore = 16 << 20
+// Bounds of the security store: certificates, CRLs and OCSP answers in bytes, and how many
+// certificates are looked at.
+const (
+	maxStore  = 16 << 20
+	maxStored = 100
+)
 
 // readStore takes the certificates and revocation data of the security store. What cannot
 // be read proves nothing and is left out.
@@ -247,7 +257,10 @@ func (v *verification) readStore() {
 		return
 	}
 	for i, b := range dss.Certs {
-		if c, err := x509.ParseCertificate(b.DER); err == nil && i < 100 {
+		if i == maxStored {
+			break
+		}
+		if c, err := x509.ParseCertificate(b.DER); err == nil {
 			v.certs = append(v.certs, c)
 		}
 	}

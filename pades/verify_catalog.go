@@ -37,7 +37,7 @@ func (c *comparison) trailer() error {
 			return err
 		}
 	}
-	if ref, ok := c.new.Trailer.Get("Info").(pdf.Ref); ok && c.changed[ref.Num] {
+	if ref, ok := c.new.Trailer.Get("Info").(pdf.Ref); ok && c.changed.has(ref.Num) {
 		d, err := c.new.Resolve(ref)
 		if err != nil {
 			return err
@@ -54,7 +54,7 @@ func (c *comparison) trailer() error {
 			return err
 		}
 		c.redescribed(was, info)
-		c.claimed[ref.Num] = true
+		c.claimed.add(ref.Num)
 	}
 	return nil
 }
@@ -103,7 +103,7 @@ func (c *comparison) catalog() error {
 			return refuseChange("the entry %s of its catalog was changed.", k)
 		}
 	}
-	c.claimed[root.Num] = true
+	c.claimed.add(root.Num)
 	if err := c.metadata(a, b); err != nil {
 		return err
 	}
@@ -116,7 +116,7 @@ func (c *comparison) catalog() error {
 // metadata that is replaced under its own number.
 func (c *comparison) metadata(a, b *pdf.Dict) error {
 	ref, ok := b.Get("Metadata").(pdf.Ref)
-	if !ok || a.Get("Metadata") != ref || !c.changed[ref.Num] {
+	if !ok || a.Get("Metadata") != ref || !c.changed.has(ref.Num) {
 		return nil
 	}
 	if same, err := c.unchanged(ref.Num); err != nil || same {
@@ -131,7 +131,7 @@ func (c *comparison) metadata(a, b *pdf.Dict) error {
 			return refuseChange("its metadata is no longer metadata.")
 		}
 	}
-	c.claimed[ref.Num] = true
+	c.claimed.add(ref.Num)
 	return c.reworded(ref, ref)
 }
 
@@ -175,7 +175,7 @@ func (c *comparison) extensions(o, before pdf.Object) error {
 		}
 	}
 	// Replaced under its number: then it must not be used for anything else.
-	if ref, ok := o.(pdf.Ref); ok && o == before && c.changed[ref.Num] {
+	if ref, ok := o.(pdf.Ref); ok && o == before && c.changed.has(ref.Num) {
 		c.shared[ref.Num] = true
 	}
 	return c.own(o, before)
@@ -185,12 +185,12 @@ func (c *comparison) extensions(o, before pdf.Object) error {
 // same place before. Any other object that was there before has uses of its own.
 func (c *comparison) own(o, before pdf.Object) error {
 	ref, ok := o.(pdf.Ref)
-	if !ok || !c.changed[ref.Num] {
+	if !ok || !c.changed.has(ref.Num) {
 		return nil
 	}
 	_, was, err := c.old.Current(ref.Num)
 	if err == nil && (!was || o == before) {
-		c.claimed[ref.Num] = true
+		c.claimed.add(ref.Num)
 	}
 	return err
 }

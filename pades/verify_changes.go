@@ -42,36 +42,54 @@ func (v *verification) compareAll() error {
 	if err != nil {
 		return fmt.Errorf("read revisions: %w", err)
 	}
-	later := map[int]finding{} // what the updates after a revision did, by its number
-	for _, it := range slices.Backward(v.byEnd()) {
-		if it.broken != "" {
-			continue
+	steps := map[stepKey]*comparison{}
+	step := func(number int, end int64) error {
+		k := stepKey{number, end}
+		if steps[k] == nil {
+			steps[k], err = v.step(revs, k)
 		}
-		if v.torn {
+		return err
+	}
+	changed := func(it *item) bool { return it.broken == "" && !v.torn && it.end != v.size }
+	for _, it := range v.items {
+		if it.broken == "" && v.torn {
 			it.changes = finding{state: forged, text: "The file was changed after signing: something was added that is not a complete update."}
+		}
+		if !changed(it) {
 			continue
 		}
-		if it.end == v.size {
-			continue
-		}
-		// The steps between later revisions are shared; the first begins where this one ends.
-		for n := len(revs) - 1; n > it.number; n-- {
-			if _, ok := later[n]; ok {
-				continue
-			}
-			step, err := v.step(revs, n, revs[n-1].End)
-			if err != nil {
-				return err
-			}
-			later[n] = step.and(later[n+1])
-		}
-		step, err := v.step(revs, it.number, it.end)
-		if err != nil {
+		if err := step(it.number, it.end); err != nil {
 			return err
 		}
-		it.changes = step.and(later[it.number+1])
+		// The steps between later revisions are shared; the first begins where this one ends.
+		for n := it.number + 1; n < len(revs); n++ {
+			if err := step(n, revs[n-1].End); err != nil {
+				return err
+			}
+		}
+	}
+	if err := v.references(revs, steps); err != nil {
+		return err
+	}
+	later := map[int]finding{} // what the updates after a revision did, by its number
+	for n := len(revs) - 1; n > 0; n-- {
+		later[n] = later[n+1]
+		if c := steps[stepKey{n, revs[n-1].End}]; c != nil {
+			later[n] = c.finding.and(later[n+1])
+		}
+	}
+	for _, it := range v.items {
+		if changed(it) {
+			it.changes = steps[stepKey{it.number, it.end}].and(later[it.number+1])
+		}
 	}
 	return nil
+}
+
+// stepKey is the revision a step begins at, and where that ends.
+type stepKey struct {
+	number int
+	end    int64
 }
 
 func (v *verification) byEnd() []*item {
@@ -102,35 +120,47 @@ func unique(a, b []string) []string {
 	return slices.Compact(all)
 }
 
-// step compares a revision, of a number and ending at end, with the next one, or with the
-// whole file if it is the last.
-func (v *verification) step(revs []pdf.Revision, number int, end int64) (finding, error) {
-	const text = "Whether the file was changed after signing cannot be told, because its later part cannot be read."
-	old, err := v.f.At(end)
-	if err != nil {
-		return finding{state: altered, text: text}, v.ctx.Err()
-	}
-	next := v.f
-	if number+1 < len(revs) {
-		if next, err = v.f.At(revs[number].End); err != nil {
-			return finding{state: altered, text: text}, v.ctx.Err()
+const cannotTell = "Whether the file was changed after signing cannot be told, because its later part cannot be read."
+
+// step compares a revision with the next one, or with the whole file if it is the last. What
+// references has to say about it is left for later.
+func (v *verification) step(revs []pdf.Revision, at stepKey) (*comparison, error) {
+	c := &comparison{v: v, signables: map[pdf.Ref]bool{}, shared: map[int]bool{}, sole: map[int]int{}}
+	c.notes = map[int]bool{}
+	var err error
+	if c.old, err = v.f.At(at.end); err == nil {
+		c.new = v.f
+		if at.number+1 < len(revs) {
+			c.new, err = v.f.At(revs[at.number].End)
 		}
 	}
-	c := &comparison{v: v, old: old, new: next, changed: map[int]bool{}, claimed: map[int]bool{},
-		signables: map[pdf.Ref]bool{}, shared: map[int]bool{}, sole: map[int]int{}}
-	c.notes = map[int]bool{}
-	err = c.run()
+	if err == nil {
+		err = c.run()
+	}
+	// What is not needed any more: there may be thousands of steps.
+	c.new, c.signables, c.changed, c.claimed, c.locks = nil, nil, numbers{}, numbers{}, nil
+	err = c.conclude(err)
+	if len(c.watched) == 0 {
+		c.old = nil
+	}
+	return c, err
+}
+
+// conclude turns what stopped a comparison into its finding.
+func (c *comparison) conclude(err error) error {
 	var r refused
 	switch {
 	case err == nil:
-		return c.finding, nil
+		return nil
+	case c.v.ctx.Err() != nil:
+		return c.v.ctx.Err()
 	case errors.As(err, &r):
-		return finding{state: max(c.state, altered), text: "The file was changed after signing: " + r.text}, nil
-	case v.ctx.Err() != nil:
-		return finding{}, v.ctx.Err()
+		c.finding = finding{state: max(c.state, altered), text: "The file was changed after signing: " + r.text}
+	default: // a file that the comparison cannot read through is not one it can vouch for
+		c.finding = finding{state: altered, text: cannotTell}
 	}
-	// A file that the comparison cannot read through is not one it can vouch for.
-	return finding{state: altered, text: text}, nil
+	c.watched = nil
+	return nil
 }
 
 // comparison explains the difference between a signed revision and the file, in the manner
@@ -139,11 +169,12 @@ func (v *verification) step(revs []pdf.Revision, number int, end int64) (finding
 type comparison struct {
 	v         *verification
 	old, new  *pdf.File
-	changed   map[int]bool // numbers the later updates speak of
-	claimed   map[int]bool
+	changed   numbers // those the later updates speak of
+	claimed   numbers
 	signables map[pdf.Ref]bool // new signature fields and their widgets
 	shared    map[int]bool     // replaced containers, whose other uses must be ruled out
 	sole      map[int]int      // objects that only one other may refer to, by number
+	watched   []int            // objects that the signed version may not refer to, but for the last two
 
 	certified int // the strictest DocMDP of any signature, 0: none
 	permitted int // what a certification that counts permits, 0: nothing
@@ -186,13 +217,13 @@ func (c *comparison) run() error {
 	c.state = expected
 	for _, ch := range changes {
 		if ch.Num != 0 {
-			c.changed[ch.Num] = true
+			c.changed.add(ch.Num)
 		}
 	}
 	if err := c.policy(); err != nil {
 		return err
 	}
-	for _, step := range []func() error{c.trailer, c.catalog, c.form, c.rest, c.references} {
+	for _, step := range []func() error{c.trailer, c.catalog, c.form, c.rest, c.watch} {
 		if err := step(); err != nil {
 			return err
 		}
@@ -206,75 +237,4 @@ func (c *comparison) run() error {
 		c.state = max(c.state, described)
 	}
 	return nil
-}
-
-// references rules out that an added object, or a list of the store that grew, is also used
-// by the signed version: a file may refer to objects it does not have, to show later what
-// was not there when it was signed.
-func (c *comparison) references() error {
-	watched := map[int]bool{}
-	for num := range c.changed {
-		if _, was, err := c.old.Current(num); err != nil {
-			return err
-		} else if !was || c.shared[num] {
-			watched[num] = true
-		}
-	}
-	for num := range c.sole {
-		watched[num] = true
-	}
-	if len(watched) == 0 {
-		return nil
-	}
-	holders, err := c.holders()
-	if err != nil {
-		return err
-	}
-	uses := func(from, to pdf.Ref) error {
-		holder, only := c.sole[to.Num]
-		switch {
-		case !watched[to.Num], c.shared[to.Num] && holders[from.Num], only && holder == from.Num:
-			return nil
-		case only:
-			return refuseChange("the look of a form field was replaced that is used elsewhere as well (object %d).", to.Num)
-		}
-		return refuseChange("it now has an object that the signed version was waiting for (object %d).", to.Num)
-	}
-	n := 0
-	if err := c.old.EachReference(func(from, to pdf.Ref) error {
-		if n++; n%1024 == 0 && c.v.ctx.Err() != nil {
-			return c.v.ctx.Err()
-		}
-		return uses(from, to)
-	}); err != nil {
-		return err
-	}
-	return pdf.References(c.old.Trailer, func(to pdf.Ref) error {
-		if _, only := c.sole[to.Num]; !only {
-			return nil // an index may have the number of an older one, and the trailer's own entries have their rules
-		}
-		return uses(pdf.Ref{}, to)
-	})
-}
-
-// claim accepts the new objects a value leads to. Objects that were there before are left to
-// their own rules.
-func (c *comparison) claim(o pdf.Object) error {
-	if len(c.claimed) > 100_000 {
-		return pdf.ErrTooComplex
-	}
-	return pdf.References(o, func(ref pdf.Ref) error {
-		if !c.changed[ref.Num] || c.claimed[ref.Num] {
-			return nil
-		}
-		if _, was, err := c.old.Current(ref.Num); err != nil || was {
-			return err
-		}
-		c.claimed[ref.Num] = true
-		next, err := c.new.Resolve(ref)
-		if err != nil {
-			return err
-		}
-		return c.claim(next)
-	})
 }

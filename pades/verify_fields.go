@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"time"
 
 	"countersign/pades/pdf"
 )
@@ -115,7 +116,8 @@ func (c *comparison) newField(ref pdf.Ref) error {
 	if err != nil {
 		return err
 	}
-	c.signables[ref], c.claimed[ref.Num] = true, true
+	c.signables[ref] = true
+	c.claimed.add(ref.Num)
 	if err := c.widget(d, kind); err != nil {
 		return err
 	}
@@ -132,7 +134,8 @@ func (c *comparison) newField(ref pdf.Ref) error {
 		if _, was, err := c.old.Current(kid.Num); err != nil || was || !ok || k.Has("Parent") && k.Get("Parent") != ref || !only(k, widgetKeys) {
 			return refuseChange(bad)
 		}
-		c.signables[kid], c.claimed[kid.Num] = true, true
+		c.signables[kid] = true
+		c.claimed.add(kid.Num)
 		if err := c.widget(k, kind); err != nil {
 			return err
 		}
@@ -193,64 +196,83 @@ func (c *comparison) value(o pdf.Object) (kind string, err error) {
 	return "signature", c.claim(o)
 }
 
+// costField is what comparing a field costs, besides reading it.
+const costField = 2 * time.Microsecond
+
 // filled accepts existing signature fields that were empty and have a value now, and other
 // fields that may be filled in.
 func (c *comparison) filled(before, after *pdf.Form) error {
-	is := map[string]pdf.Field{}
-	for _, f := range after.Fields {
-		is[placeKey(f.Place)] = f
+	is := make(map[any]int, len(after.Fields))
+	for i, f := range after.Fields {
+		is[placeKey(f.Place)] = i
 	}
 	for _, was := range before.Fields {
-		now, ok := is[placeKey(was.Place)]
+		if err := c.v.ctx.Err(); err != nil {
+			return err
+		}
+		if err := c.new.Spend(costField); err != nil {
+			return err
+		}
+		i, ok := is[placeKey(was.Place)]
 		if !ok {
 			return refuseChange("a form field was removed.")
 		}
+		now := after.Fields[i]
 		if was.Type != "Sig" {
 			if err := c.fillIn(was, now); err != nil {
 				return err
 			}
 			continue
 		}
-		if was.Direct() || !c.changed[was.Ref.Num] {
+		if was.Direct() || !c.changed.has(was.Ref.Num) {
 			continue
 		}
-		if empty, err := c.old.Resolve(was.Dict.Get("V")); err != nil || empty != nil || now.Dict.Get("V") == nil {
+		a, err := c.old.FieldDict(was)
+		if err != nil {
+			return err
+		}
+		b, err := c.new.FieldDict(now)
+		if err != nil {
+			return err
+		}
+		if empty, err := c.old.Resolve(a.Get("V")); err != nil || empty != nil || b.Get("V") == nil {
 			if err != nil {
 				return err
 			}
 			continue
 		}
-		if err := c.fill(was, now); err != nil {
+		if err := c.fill(was, now, a, b); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (c *comparison) fill(was, now pdf.Field) error {
+// fill accepts a field whose dictionary was a and is b.
+func (c *comparison) fill(was, now pdf.Field, a, b *pdf.Dict) error {
 	for _, l := range c.locks {
 		if l.Locks(now.Name) {
 			return refuseChange("the field %s was signed although an earlier signature locks it.", bounded(now.Name))
 		}
 	}
-	kind, err := c.value(now.Dict.Get("V"))
+	kind, err := c.value(b.Get("V"))
 	if err != nil {
 		return err
 	}
 	if kind == "" {
 		return nil
 	}
-	if err := c.dressed(was.Dict, now.Dict); err != nil {
+	if err := c.dressed(a, b); err != nil {
 		return err
 	}
-	c.claimed[was.Ref.Num] = true
-	kids, err := c.new.Array(now.Dict.Get("Kids"))
+	c.claimed.add(was.Ref.Num)
+	kids, err := c.new.Array(b.Get("Kids"))
 	if err != nil {
 		return err
 	}
 	for _, o := range kids {
 		ref, ok := o.(pdf.Ref)
-		if !ok || !c.changed[ref.Num] {
+		if !ok || !c.changed.has(ref.Num) {
 			continue
 		}
 		a, err := c.old.Dict(ref)
@@ -267,7 +289,7 @@ func (c *comparison) fill(was, now pdf.Field) error {
 		if err := c.dressed(a, b); err != nil {
 			return err
 		}
-		c.claimed[ref.Num] = true
+		c.claimed.add(ref.Num)
 	}
 	return nil
 }
@@ -294,7 +316,13 @@ func (c *comparison) dressed(a, b *pdf.Dict) error {
 	return nil
 }
 
-func placeKey(p pdf.Place) string { return fmt.Sprint(p.Ref, p.Path) }
+// placeKey is a place as the key of a map.
+func placeKey(p pdf.Place) any {
+	if !p.Direct() {
+		return p.Ref
+	}
+	return fmt.Sprint(p.Ref, p.Path)
+}
 
 func (c *comparison) dict(o pdf.Object) (*pdf.Dict, error) {
 	o, err := c.new.Resolve(o)

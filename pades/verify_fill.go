@@ -65,8 +65,12 @@ func (c *comparison) parts(was pdf.Field) ([]part, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := []part{{ref: was.Ref, a: was.Dict, b: now}}
-	kids, err := c.old.Array(was.Dict.Get("Kids"))
+	own, err := c.old.FieldDict(was)
+	if err != nil {
+		return nil, err
+	}
+	all := []part{{ref: was.Ref, a: own, b: now}}
+	kids, err := c.old.Array(own.Get("Kids"))
 	if err != nil {
 		return nil, err
 	}
@@ -102,7 +106,7 @@ func (c *comparison) touched(p part) (bool, error) {
 		nums = append(nums, ref.Num)
 	}
 	for _, n := range nums {
-		if !c.changed[n] {
+		if !c.changed.has(n) {
 			continue
 		}
 		if same, err := c.unchanged(n); err != nil || !same {
@@ -145,8 +149,8 @@ func (c *comparison) fillPart(was pdf.Field, p part) error {
 			return refuseChange("the form field %s was changed in more than its value (its entry %s).", name, bounded(string(k)))
 		}
 	}
-	if c.changed[p.ref.Num] {
-		c.claimed[p.ref.Num] = true
+	if c.changed.has(p.ref.Num) {
+		c.claimed.add(p.ref.Num)
 	}
 	if was.Type == "Btn" {
 		return nil // a state's picture that is replaced under its number stays unexplained

@@ -3,6 +3,7 @@ package pades
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"countersign/pades/pdf"
 )
@@ -74,8 +75,8 @@ func (c *comparison) inPlace(name string, ref pdf.Ref, before pdf.Object, holder
 	case was:
 		c.sole[ref.Num] = holder
 	}
-	if c.changed[ref.Num] {
-		c.claimed[ref.Num] = true
+	if c.changed.has(ref.Num) {
+		c.claimed.add(ref.Num)
 	}
 	return nil
 }
@@ -117,18 +118,27 @@ func (c *comparison) onlyText(name string, s *pdf.Stream) error {
 	if err != nil {
 		return err
 	}
-	for _, w := range words(b) {
-		switch w {
+	if err := c.new.Spend(time.Duration(len(b)) * costWords); err != nil {
+		return err
+	}
+	if anyWord(b, func(w []byte) bool {
+		switch string(w) {
 		case "BI", "Do", "sh", "gs":
-			return more
+			return true
 		}
+		return false
+	}) {
+		return more
 	}
 	return nil
 }
 
-// words are what stands in a content stream outside of its strings.
-func words(b []byte) []string {
-	var out []string
+// costWords is what looking through a byte of a drawing costs, in nanoseconds.
+const costWords = 5
+
+// anyWord tells whether a word of a content stream, outside of its strings, is one that is
+// looked for.
+func anyWord(b []byte, is func([]byte) bool) bool {
 	for i := 0; i < len(b); {
 		switch ch := b[i]; {
 		case ch == '(':
@@ -148,10 +158,12 @@ func words(b []byte) []string {
 			for i++; i < len(b) && bytes.IndexByte([]byte(" \t\r\n\f\x00()<>[]{}/%"), b[i]) < 0; {
 				i++
 			}
-			out = append(out, string(b[start:i]))
+			if is(b[start:i]) {
+				return true
+			}
 		}
 	}
-	return out
+	return false
 }
 
 func afterString(b []byte, i int) int {

@@ -116,9 +116,10 @@ func (c *comparison) noteAdded(ref pdf.Ref) error {
 	if err := c.noteFits(d); err != nil {
 		return err
 	}
-	c.claimed[ref.Num], c.notes[ref.Num] = true, true
+	c.claimed.add(ref.Num)
+	c.notes[ref.Num] = true
 	for _, k := range []pdf.Name{"Popup", "IRT", "Parent"} { // their windows may not be listed anywhere
-		if to, ok := d.Get(k).(pdf.Ref); ok && c.changed[to.Num] && !c.claimed[to.Num] {
+		if to, ok := d.Get(k).(pdf.Ref); ok && c.changed.has(to.Num) && !c.claimed.has(to.Num) {
 			x, err := c.dict(to)
 			if err != nil {
 				return err
@@ -129,7 +130,7 @@ func (c *comparison) noteAdded(ref pdf.Ref) error {
 			if _, was, err := c.old.Current(to.Num); err != nil || was {
 				return err // a changed one has a rule of its own
 			}
-			c.claimed[to.Num] = true
+			c.claimed.add(to.Num)
 		}
 	}
 	return nil

@@ -1,19 +1,15 @@
 package pades
 
-import (
-	"slices"
-
-	"countersign/pades/pdf"
-)
+import "countersign/pades/pdf"
 
 // rest: pages that gain a signature's widget, lists that gain a signature, the index itself;
 // then nothing may be left over.
 func (c *comparison) rest() error {
-	for _, num := range sorted(c.changed) {
+	for num := range c.changed.all() {
 		if err := c.v.ctx.Err(); err != nil {
 			return err
 		}
-		if c.claimed[num] {
+		if c.claimed.has(num) {
 			continue
 		}
 		same, err := c.unchanged(num)
@@ -253,13 +249,4 @@ func flat(d *pdf.Dict) bool {
 		}
 	}
 	return true
-}
-
-func sorted(set map[int]bool) []int {
-	nums := make([]int, 0, len(set))
-	for n := range set {
-		nums = append(nums, n)
-	}
-	slices.Sort(nums)
-	return nums
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 
 	"countersign/pades/pdf"
 )
@@ -85,6 +86,9 @@ func (c *comparison) author(sigs []pdf.Signature) error {
 // whoever signs without a word signs the form as it is filled in. Other readers take silence
 // for consent; they show the change, we do not call it valid.
 func (c *comparison) mayFill(name string) error {
+	if err := c.new.Spend(time.Duration(len(c.locks) * (costLock + len(name)))); err != nil {
+		return err
+	}
 	for _, l := range c.locks {
 		if l.Locks(name) {
 			return refuseChange("the field %s was changed although an earlier signature locks it.", bounded(name))

@@ -85,8 +85,9 @@ func (c *comparison) container(o pdf.Object) (*pdf.Dict, error) {
 	if !ok {
 		return nil, refuseChange("its validation data cannot be read.")
 	}
-	if isRef && c.changed[ref.Num] {
-		c.claimed[ref.Num], c.store = true, true
+	if isRef && c.changed.has(ref.Num) {
+		c.claimed.add(ref.Num)
+		c.store = true
 		if err := c.replaced(ref, func(old pdf.Object) bool { x, ok := old.(*pdf.Dict); return ok && onlyStoreKeys(c, x, d) }); err != nil {
 			return nil, err
 		}
@@ -123,8 +124,9 @@ func (c *comparison) storeList(o pdf.Object) error {
 	if err != nil {
 		return err
 	}
-	if isRef && c.changed[ref.Num] {
-		c.claimed[ref.Num], c.store = true, true
+	if isRef && c.changed.has(ref.Num) {
+		c.claimed.add(ref.Num)
+		c.store = true
 		if err := c.replaced(ref, func(old pdf.Object) bool { _, ok := old.(pdf.Array); return ok }); err != nil {
 			return err
 		}
@@ -140,7 +142,7 @@ func (c *comparison) storeList(o pdf.Object) error {
 // storeStream claims one certificate, CRL, OCSP answer or token if it is new.
 func (c *comparison) storeStream(o pdf.Object) error {
 	ref, ok := o.(pdf.Ref)
-	if !ok || !c.changed[ref.Num] {
+	if !ok || !c.changed.has(ref.Num) {
 		return nil
 	}
 	if _, was, err := c.old.Current(ref.Num); err != nil || was {
@@ -154,7 +156,8 @@ func (c *comparison) storeStream(o pdf.Object) error {
 	if !ok {
 		return refuseChange("its validation data cannot be read.")
 	}
-	c.claimed[ref.Num], c.store = true, true
+	c.claimed.add(ref.Num)
+	c.store = true
 	return c.claim(s.Dict)
 }
 

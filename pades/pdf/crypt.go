@@ -56,8 +56,7 @@ func (f *File) setEncryption() error {
 	if err != nil {
 		return f.ofEncrypt(err)
 	}
-	clear(f.cache) // what was read so far was read without the key
-	f.streams = nil
+	f.mem.forget(f.id) // what was read so far was read without the key
 	f.crypt = c
 	return nil
 }
@@ -348,6 +347,11 @@ func (c *crypt) objectKey(m method, r Ref) []byte {
 	}
 	s := md5.Sum(b)
 	return s[:min(16, len(c.key)+5)]
+}
+
+// same tells whether streams are deciphered in the same way.
+func (c *crypt) same(d *crypt) bool {
+	return c == d || c != nil && d != nil && c.stm == d.stm && bytes.Equal(c.key, d.key)
 }
 
 // decrypt is the cipher's, paid for.

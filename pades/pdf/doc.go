@@ -27,11 +27,20 @@ var (
 
 // Limits that are not for turning; for the others see Limits.
 const (
-	maxDepth   = 100      // nesting of arrays and dictionaries, levels of trees, objects that need objects
-	maxValues  = 16 << 20 // bytes that the values of one object take
-	maxCached  = 4 << 20  // bytes that the values of all remembered objects take
-	maxObject  = 8388607  // highest object number (ISO 32000-1, annex C)
-	maxLoaded  = 500_000  // cross-reference entries held in memory
-	window     = 2 << 10  // first read of an object; grows eightfold
-	maxScratch = 1 << 20  // bytes of a window that is kept for the next object
+	maxDepth    = 100      // nesting of arrays and dictionaries, levels of trees, objects that need objects
+	maxValues   = 16 << 20 // bytes that the values of one object take
+	maxCached   = 4 << 20  // bytes that the values of all remembered objects take
+	maxTrailers = 8 << 20  // bytes that the trailers of all sections take
+	maxForm     = 20 << 20 // bytes that the fields of a form take, with the lists on the way to one
+	maxWay      = 24 << 20 // bytes that the lists on the way to a page take
+	maxSigned   = 16 << 20 // bytes that the signatures of a form take, their values included
+	maxObject   = 8388607  // highest object number (ISO 32000-1, annex C)
+	maxLoaded   = 500_000  // cross-reference entries held in memory
+	maxRuns     = 200_000  // subsections of a file's cross-references; thrice that with versions that share none
+	window      = 2 << 10  // first read of an object; grows eightfold
+	maxScratch  = 1 << 20  // bytes of a window that is kept for the next object
+
+	maxRemembered = 4096 // objects
+	maxStreams    = 16   // object streams that are remembered
+	maxSignatures = 4096 // in a form: each needs a section of its own
 )

@@ -3,6 +3,7 @@ package pdf
 import (
 	"bytes"
 	"io"
+	"time"
 )
 
 // Facts are what the ends of a file and its encryption say, before anything else is read.
@@ -44,7 +45,7 @@ func (e *Encryption) MaySign() (existing, added bool) {
 
 // Glance gives the facts of a file that does not open, as far as they can be had.
 func Glance(r io.ReaderAt, size int64) Facts {
-	f, err := bare(r, size, Options{})
+	f, err := bare(r, size, Options{Limits: Limits{Work: time.Second / 4}})
 	if err != nil {
 		return Facts{}
 	}
@@ -104,6 +105,9 @@ func (f *File) numbered() int {
 	n := 0
 	eachRun(f.sections, func(r *run) {
 		last := min(r.first+r.count-1, maxObject)
+		if f.spend(2*r.count) != nil {
+			return // whoever asks is told when he asks for more
+		}
 		if want := int(last/64) + 1; want > len(seen) {
 			seen = append(seen, make([]uint64, want-len(seen))...)
 		}

@@ -5,12 +5,12 @@ import (
 	"strings"
 )
 
-// Field is a terminal form field: one that has a value or could have one.
+// Field is a terminal form field: one that has a value or could have one. A form may have
+// many: what else its dictionary holds is read when it is asked for, see File.FieldDict.
 type Field struct {
 	Place            // of its dictionary
 	Name      string // full name, parts joined by dots
 	Type      Name   // FT, inherited
-	Dict      *Dict
 	Value     Object // V, inherited, as written
 	Flags     int64  // Ff, inherited
 	HasWidget bool
@@ -45,7 +45,7 @@ func (f *File) Form() (*Form, error) {
 		return nil, err
 	}
 	list, _ := o.(Array)
-	w := &fieldWalk{f: f, form: form, seen: map[Ref]bool{}}
+	w := &fieldWalk{f: f, form: form, seen: map[Ref]bool{}, held: held{f: f, most: maxForm, what: "a form"}}
 	return form, w.kids(at, list, parentField{}, 0)
 }
 
@@ -70,7 +70,15 @@ type fieldWalk struct {
 	seen map[Ref]bool
 	n    int
 
-	names int // bytes of all full names
+	names int  // bytes of all full names
+	held  held // the fields, and the lists on the way to one
+}
+
+// FieldDict is the dictionary of a field.
+func (f *File) FieldDict(fd Field) (*Dict, error) {
+	o, err := f.Value(fd.Place)
+	d, _ := o.(*Dict)
+	return d, err
 }
 
 // Limits on full names of fields, in bytes: a long name is said again by each field below it.
@@ -79,10 +87,18 @@ const (
 	maxNames = 8 << 20
 )
 
+// sizeField is what a field takes in memory, about, with what notes that it was seen.
+const sizeField = 180
+
 func (w *fieldWalk) kids(at Place, list Array, up parentField, depth int) error {
 	if depth > maxDepth {
 		return fmt.Errorf("%w: field tree", ErrTooComplex)
 	}
+	n, err := w.held.add(list)
+	if err != nil {
+		return err
+	}
+	defer func() { w.held.bytes -= n }()
 	for i := range list {
 		kidAt, kid, err := w.f.Child(at, list, i)
 		if err != nil {
@@ -91,6 +107,9 @@ func (w *fieldWalk) kids(at Place, list Array, up parentField, depth int) error 
 		d, ok := kid.(*Dict)
 		if !ok {
 			continue
+		}
+		if err := w.f.spend(costStep); err != nil {
+			return err
 		}
 		if !kidAt.Direct() {
 			if w.seen[kidAt.Ref] {
@@ -113,14 +132,21 @@ func (w *fieldWalk) field(at Place, d *Dict, up parentField, depth int) error {
 	if t, err := w.f.Resolve(d.Get("T")); err != nil {
 		return err
 	} else if s, ok := t.(String); ok {
+		if err := w.f.spend(int64(len(s.Value)) * costByte); err != nil {
+			return err
+		}
 		me.name = strings.TrimPrefix(up.name+"."+s.Text(), ".")
 		if w.names += len(me.name); len(me.name) > maxName || w.names > maxNames {
 			return fmt.Errorf("%w: names of fields", ErrTooComplex)
 		}
 	}
-	for k, dst := range map[Name]*Object{"FT": &me.ft, "V": &me.v} {
-		if d.Has(k) {
-			*dst = d.Get(k)
+	if d.Has("FT") {
+		me.ft = d.Get("FT")
+	}
+	if d.Has("V") {
+		me.v = d.Get("V")
+		if _, err := w.held.add(me.v); err != nil {
+			return err
 		}
 	}
 	if n, ok := w.f.int(d.Get("Ff")); ok {
@@ -145,9 +171,9 @@ func (w *fieldWalk) field(at Place, d *Dict, up parentField, depth int) error {
 	}
 	name, _ := ft.(Name)
 	sub, _ := w.f.Resolve(d.Get("Subtype"))
-	w.form.Fields = append(w.form.Fields, Field{Place: at, Name: me.name, Type: name, Dict: d, Value: me.v,
+	w.form.Fields = append(w.form.Fields, Field{Place: at, Name: me.name, Type: name, Value: me.v,
 		Flags: me.ff, HasWidget: sub == Name("Widget") || len(list) > 0})
-	return nil
+	return w.held.take(sizeField + int64(len(me.name)+sizeValue*len(at.Path)))
 }
 
 // named tells whether kids are fields of their own (they have a T or kids) rather than widgets.

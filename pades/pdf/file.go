@@ -25,14 +25,12 @@ type File struct {
 	found    map[int]entry
 	rescued  []int        // objects that other readers do not find in their object streams
 	loading  map[Ref]bool // objects that are being read, for loops and depth
-	cache    map[Ref]Object
-	streams  []*objectStream
+	mem      *work
+	id       int // among the files that share mem
 	crypt    *crypt
-	named    numbers // every number a reference was seen to
 	encRef   Ref
-	cached   int64  // bytes the values in cache take
-	scratch  []byte // what within reads into
 	xrefSum  int64
+	runs     int
 	loaded   int
 }
 
@@ -129,7 +127,8 @@ func bare(r io.ReaderAt, size int64, o Options) (*File, error) {
 	if o.work == nil {
 		o = o.Shared()
 	}
-	f := &File{r: r, Size: size, opened: o, limits: o.Limits.filled(), cache: map[Ref]Object{}, loading: map[Ref]bool{}}
+	o.work.files++
+	f := &File{r: r, Size: size, opened: o, limits: o.Limits.filled(), mem: o.work, id: o.work.files, loading: map[Ref]bool{}}
 	return f, f.header()
 }
 
@@ -174,7 +173,11 @@ func (f *File) bytes(at int64, n int) ([]byte, error) {
 	if at < 0 || at > f.Size {
 		return nil, fmt.Errorf("%w: offset %d outside the file", ErrDamaged, at)
 	}
-	b := make([]byte, min(int64(n), f.Size-at))
+	k := min(int64(n), f.Size-at)
+	if err := f.spend(k / 4); err != nil {
+		return nil, err
+	}
+	b := make([]byte, k)
 	return b, f.fill(b, at)
 }
 
@@ -237,17 +240,21 @@ func (f *File) within(at int64, parse func(*lexer) error) error {
 	for n := int64(window); ; n *= 8 {
 		n = min(n, f.limits.Object)
 		k := min(n, f.Size-at)
-		if k > int64(len(f.scratch)) {
-			f.scratch = make([]byte, n)
+		if k > int64(len(f.mem.scratch)) {
+			if err := f.spend(n / 4); err != nil {
+				return err
+			}
+			f.mem.scratch = nil // before there is another
+			f.mem.scratch = make([]byte, n)
 		}
-		b := f.scratch[:k]
+		b := f.mem.scratch[:k]
 		if err := f.fill(b, at); err != nil {
 			return err
 		}
 		l := &lexer{b: b, base: at, last: at+k >= f.Size}
 		err := parse(l)
 		if k > maxScratch {
-			f.scratch = nil
+			f.mem.scratch = nil
 		}
 		if err2 := f.parsed(l, 0); err2 != nil {
 			return err2
@@ -263,7 +270,7 @@ func (f *File) within(at int64, parse func(*lexer) error) error {
 
 // parsed accounts for what a lexer did since a position.
 func (f *File) parsed(l *lexer, since int) error {
-	f.cached += int64(l.taken)
+	f.mem.weight += int64(l.taken)
 	return f.spend(int64(l.values)*costValue + int64(l.pos-since)*costByte)
 }
 
@@ -292,7 +299,7 @@ func (f *File) objectAt(at int64) (ref Ref, o Object, end int64, err error) {
 		end = at + int64(l.pos)
 		return err
 	})
-	f.named.note(o)
+	f.mem.named.note(o)
 	return ref, o, end, err
 }
 
@@ -333,10 +340,13 @@ func indirect(l *lexer, ref Ref) (Object, error) {
 
 // Resolve follows references to a value; an object the file does not have is nil.
 func (f *File) Resolve(o Object) (Object, error) {
+	if err := f.spend(costStep); err != nil {
+		return nil, err
+	}
 	for range maxDepth {
 		r, ok := o.(Ref)
 		if !ok {
-			return o, nil
+			return o, f.walked(o)
 		}
 		var err error
 		if o, err = f.load(r); err != nil {
@@ -346,10 +356,28 @@ func (f *File) Resolve(o Object) (Object, error) {
 	return nil, fmt.Errorf("%w: references to references", ErrDamaged)
 }
 
+// walked accounts for the one walk over a list or dictionary that whoever asks for it may
+// take: many may ask for the same one.
+func (f *File) walked(o Object) error {
+	switch v := o.(type) {
+	case Array:
+		return f.spend(int64(len(v)) * costElement)
+	case *Dict:
+		if v != nil {
+			return f.spend(int64(len(v.keys)) * costElement)
+		}
+	}
+	return nil
+}
+
 func (f *File) load(r Ref) (Object, error) {
-	if o, ok := f.cache[r]; ok {
+	if err := f.spend(costFound); err != nil {
+		return nil, err
+	}
+	if o, ok := f.mem.objects[key{f.id, r}]; ok {
 		return o, nil
 	}
+	before := f.mem.weight
 	if f.loading[r] {
 		return nil, fmt.Errorf("%w: object %d needs itself", ErrDamaged, r.Num)
 	}
@@ -383,11 +411,7 @@ func (f *File) load(r Ref) (Object, error) {
 			return nil, fmt.Errorf("object %d: %w", r.Num, err)
 		}
 	}
-	if len(f.cache) > 2048 || f.cached > maxCached {
-		clear(f.cache)
-		f.cached = 0
-	}
-	f.cache[r] = o
+	f.mem.remember(key{f.id, r}, o, max(0, f.mem.weight-before))
 	return o, nil
 }
 
@@ -423,6 +447,9 @@ func (f *File) text(o Object) string {
 	o, _ = f.Resolve(o)
 	switch v := o.(type) {
 	case String:
+		if f.spend(int64(len(v.Value))*costByte) != nil {
+			return "" // whoever asks is told when he asks for more
+		}
 		return v.Text()
 	case Name:
 		return string(v)

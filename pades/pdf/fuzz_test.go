@@ -72,7 +72,7 @@ func FuzzFields(f *testing.F) {
 				return
 			}
 			for _, fd := range form.Fields {
-				if fd.Dict == nil {
+				if o, err := d.FieldDict(fd); err == nil && o == nil {
 					t.Fatal("a field without a dictionary")
 				}
 				_, _, _ = d.Lock(fd)

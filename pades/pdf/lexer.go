@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 )
 
 // errShort says that the window ended before the object did.
@@ -75,16 +77,23 @@ func (l *lexer) space() {
 	}
 }
 
-// word reads regular characters; it needs one byte more to know where they end.
-func (l *lexer) word() (string, error) {
+// token reads regular characters; it needs one byte more to know where they end. It is part
+// of the window, and gone with it.
+func (l *lexer) token() ([]byte, error) {
 	i := l.pos
 	for l.pos < len(l.b) && isRegular(l.b[l.pos]) {
 		l.pos++
 	}
 	if l.pos == len(l.b) && !l.last {
-		return "", errShort
+		return nil, errShort
 	}
-	return string(l.b[i:l.pos]), nil
+	return l.b[i:l.pos], nil
+}
+
+// word is token, to keep.
+func (l *lexer) word() (string, error) {
+	w, err := l.token()
+	return string(w), err
 }
 
 // keyword skips white space and reads a word, which may be empty.
@@ -95,7 +104,8 @@ func (l *lexer) keyword() (string, error) {
 
 // uint reads an unsigned integer of at most 15 digits.
 func (l *lexer) uint() (int64, error) {
-	w, err := l.keyword()
+	l.space()
+	w, err := l.token()
 	if err != nil {
 		return 0, err
 	}
@@ -106,8 +116,8 @@ func (l *lexer) uint() (int64, error) {
 	return n, nil
 }
 
-func parseUint(w string) (int64, bool) {
-	if w == "" || len(w) > 15 {
+func parseUint[T string | []byte](w T) (int64, bool) {
+	if len(w) == 0 || len(w) > 15 {
 		return 0, false
 	}
 	var n int64
@@ -151,11 +161,11 @@ func (l *lexer) object(depth int) (Object, error) {
 	case !isRegular(c):
 		return nil, l.bad("unexpected character")
 	}
-	w, err := l.word()
+	w, err := l.token()
 	if err != nil {
 		return nil, err
 	}
-	switch w {
+	switch string(w) {
 	case "true":
 		return true, nil
 	case "false":
@@ -168,7 +178,7 @@ func (l *lexer) object(depth int) (Object, error) {
 
 // number reads a number or, looking ahead, a reference.
 func (l *lexer) number() (Object, error) {
-	w, err := l.word()
+	w, err := l.token()
 	if err != nil {
 		return nil, err
 	}
@@ -187,17 +197,18 @@ func (l *lexer) number() (Object, error) {
 		return nil, errShort
 	}
 	if l.pos < len(l.b) && isDigit(l.b[l.pos]) {
-		g, err := l.word()
+		g, err := l.token()
 		if err != nil {
 			return nil, err
 		}
 		gen, ok := parseUint(g)
 		if ok && gen <= 65535 && num <= maxObject {
-			r, err := l.keyword()
+			l.space()
+			r, err := l.token()
 			if err != nil {
 				return nil, err
 			}
-			if r == "R" {
+			if len(r) == 1 && r[0] == 'R' {
 				return Ref{int(num), int(gen)}, nil
 			}
 		}
@@ -208,11 +219,14 @@ func (l *lexer) number() (Object, error) {
 
 func (l *lexer) name() (Object, error) {
 	l.pos++
-	w, err := l.word()
+	w, err := l.token()
 	if err != nil {
 		return nil, err
 	}
-	if bytes.IndexByte([]byte(w), '#') < 0 {
+	if name, ok := common[string(w)]; ok {
+		return name, nil
+	}
+	if bytes.IndexByte(w, '#') < 0 {
 		return Name(w), nil
 	}
 	var out []byte
@@ -226,6 +240,16 @@ func (l *lexer) name() (Object, error) {
 	}
 	return Name(out), nil
 }
+
+// common are names that most objects have; they need no memory of their own.
+var common = func() map[string]Object {
+	m := map[string]Object{}
+	for _, n := range strings.Fields(`Type Subtype Parent Kids Count Page Pages Length Filter FlateDecode Annots Annot Widget Rect Resources
+		Contents MediaBox FT Tx Btn Ch Sig T V Ff F P AP N MK DA TU Q XObject Form BBox Font Name S A D H BS W C Border Next Prev First Last`) {
+		m[n] = Name(n)
+	}
+	return m
+}()
 
 func unhex(c byte) int {
 	switch {
@@ -249,11 +273,17 @@ func (l *lexer) array(depth int) (Object, error) {
 		}
 		if l.b[l.pos] == ']' {
 			l.pos++
+			if cap(a)-len(a) > len(a)/4 && len(a) > 64 {
+				a = slices.Clone(a)
+			}
 			return a, nil
 		}
 		o, err := l.object(depth + 1)
 		if err != nil {
 			return nil, err
+		}
+		if len(a) == cap(a) { // long ones are copied less often than append would
+			a = slices.Grow(a, max(4, len(a)))
 		}
 		a = append(a, o)
 	}

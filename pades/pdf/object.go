@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // Object is nil (null), bool, Number, String, Name, Array, *Dict, *Stream, Ref or Hole.
@@ -56,20 +57,35 @@ func (s String) Text() string {
 	case len(b) >= 3 && b[0] == 0xef && b[1] == 0xbb && b[2] == 0xbf:
 		return strings.ToValidUTF8(string(b[3:]), "\ufffd")
 	}
-	r := make([]rune, len(b))
-	for i, c := range b {
-		r[i] = rune(c)
+	out := make([]byte, 0, len(b))
+	for _, c := range b {
+		out = utf8.AppendRune(out, rune(c))
 	}
-	return string(r)
+	return string(out)
 }
 
 // utf16Text decodes UTF-16 whose high byte is the first (0) or second (1) of each pair.
 func utf16Text(b []byte, high int) string {
-	u := make([]uint16, 0, len(b)/2)
+	unit := func(i int) rune { return rune(b[i+high])<<8 | rune(b[i+1-high]) }
+	out := make([]byte, 0, len(b))
 	for i := 0; i+1 < len(b); i += 2 {
-		u = append(u, uint16(b[i+high])<<8|uint16(b[i+1-high]))
+		r := unit(i)
+		if utf16.IsSurrogate(r) {
+			if pair := utf16.DecodeRune(r, next(b, i+2, unit)); pair != utf8.RuneError {
+				r = pair
+				i += 2
+			}
+		}
+		out = utf8.AppendRune(out, r)
 	}
-	return string(utf16.Decode(u))
+	return string(out)
+}
+
+func next(b []byte, i int, unit func(int) rune) rune {
+	if i+1 < len(b) {
+		return unit(i)
+	}
+	return utf8.RuneError
 }
 
 // Text makes a text string: ASCII as it is, anything else UTF-16BE with its mark.

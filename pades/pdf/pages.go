@@ -22,7 +22,7 @@ func (f *File) Pages(visit func(Page) bool) error {
 	if err != nil {
 		return err
 	}
-	w := &pageWalk{f: f, seen: map[Ref]bool{}, visit: visit}
+	w := &pageWalk{f: f, seen: map[Ref]bool{}, visit: visit, way: held{f: f, most: maxWay, what: "lists on the way to a page"}}
 	return w.node(at, root, 0)
 }
 
@@ -31,12 +31,16 @@ type pageWalk struct {
 	seen  map[Ref]bool
 	visit func(Page) bool
 	stop  bool
+	way   held
 }
 
 func (w *pageWalk) node(at Place, o Object, depth int) error {
 	d, ok := o.(*Dict)
 	if !ok || w.stop {
 		return nil
+	}
+	if err := w.f.spend(costStep); err != nil {
+		return err
 	}
 	if !at.Direct() {
 		if w.seen[at.Ref] {
@@ -63,6 +67,10 @@ func (w *pageWalk) node(at Place, o Object, depth int) error {
 	if err != nil {
 		return err
 	}
+	n, err := w.way.add(list)
+	if err != nil {
+		return err
+	}
 	for i := range list {
 		kidAt, kid, err := w.f.Child(listAt, list, i)
 		if err != nil {
@@ -72,6 +80,7 @@ func (w *pageWalk) node(at Place, o Object, depth int) error {
 			return err
 		}
 	}
+	w.way.bytes -= n
 	return nil
 }
 

@@ -39,6 +39,32 @@ func (f *File) Child(at Place, parent Object, key any) (Place, Object, error) {
 			o = p[i]
 		}
 	}
+	if _, ok := o.(Ref); ok { // where the reference stands does not matter
+		if err := f.spend(costStep); err != nil {
+			return at, nil, err
+		}
+		return f.follow(at, o)
+	}
+	if err := f.spend(costStep + int64(len(at.Path)+1)*costPlace); err != nil {
+		return at, nil, err
+	}
 	path := make([]any, 0, len(at.Path)+1)
-	return f.follow(Place{at.Ref, append(append(path, at.Path...), key)}, o)
+	return Place{at.Ref, append(append(path, at.Path...), key)}, o, nil
+}
+
+// Value is what lies at a place.
+func (f *File) Value(p Place) (Object, error) {
+	o, err := f.load(p.Ref)
+	for _, k := range p.Path {
+		switch v := o.(type) {
+		case *Dict:
+			n, _ := k.(Name)
+			o = v.Get(n)
+		case Array:
+			if i, _ := k.(int); i < len(v) {
+				o = v[i]
+			}
+		}
+	}
+	return o, err
 }

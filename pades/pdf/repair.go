@@ -305,7 +305,8 @@ func (s *scan) unpack() error {
 		if err != nil {
 			return err
 		}
-		for i, n := range os.nums {
+		for i, num32 := range os.nums {
+			n := int(num32)
 			if _, known := s.f.found[n]; known && i >= os.n {
 				continue
 			}
@@ -325,13 +326,14 @@ func (s *scan) unpack() error {
 			}
 		}
 	}
-	clear(s.f.cache)
+	s.f.mem.forget(s.f.id)
 	return nil
 }
 
 // indexUnderRepair reads an object stream's index as far as it goes, whatever N says of it.
 func (s *objectStream) indexUnderRepair(l *lexer) {
 	first := len(l.b)
+	defer s.sort()
 	for len(s.nums) < maxLoaded {
 		num, err := l.uint()
 		if err != nil {
@@ -341,8 +343,7 @@ func (s *objectStream) indexUnderRepair(l *lexer) {
 		if err != nil || num > maxObject || at > int64(len(s.data)-first) {
 			return
 		}
-		s.nums = append(s.nums, int(num))
-		s.place[int(num)] = first + int(at)
+		s.add(num, int64(first)+at)
 	}
 }
 

@@ -71,7 +71,7 @@ func (f *File) endOf(s *section) (eof, end int64, err error) {
 }
 
 // maxChanges bounds what Changed holds: 24 bytes each.
-const maxChanges = 1 << 20
+const maxChanges = 500_000
 
 // Change is an object that a revision adds, replaces or frees.
 type Change struct {
@@ -82,7 +82,7 @@ type Change struct {
 // Changed lists the objects that a revision's sections speak of, in order of number. For
 // the first revision these are all objects.
 func (f *File) Changed(r Revision) ([]Change, error) {
-	var out []Change
+	out := make([]Change, 0, min(r.Entries(), maxChanges))
 	add := func(s *section) error {
 		for i := range s.runs {
 			run := &s.runs[i]

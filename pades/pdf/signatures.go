@@ -1,6 +1,9 @@
 package pdf
 
-import "fmt"
+import (
+	"fmt"
+	"hash/maphash"
+)
 
 // Signature is a signature field that is signed. ByteRange and Contents are as the file
 // says: whether they cover what they should is the verifier's to find out.
@@ -28,14 +31,21 @@ type Signature struct {
 type FieldMDP struct {
 	Action string // "All", "Include", "Exclude"
 	Fields []string
+
+	seed    maphash.Seed
+	digests map[uint64]struct{} // of the names, when there are many
+}
+
+func (m FieldMDP) weight() (n int) {
+	for _, name := range m.Fields {
+		n += len(name) + 64
+	}
+	return n + 64
 }
 
 // Locks tells whether a field's name is locked; a name locks the fields below it too.
 func (m FieldMDP) Locks(name string) bool {
-	in := false
-	for _, n := range m.Fields {
-		in = in || n == name || len(name) > len(n) && name[:len(n)] == n && name[len(n)] == '.'
-	}
+	in := m.names(name)
 	switch m.Action {
 	case "Include":
 		return in
@@ -43,6 +53,29 @@ func (m FieldMDP) Locks(name string) bool {
 		return !in
 	}
 	return true
+}
+
+// names tells whether a name or one above it is listed. Both the list and what is asked of
+// it may be long and hostile, so names are found by a digest that is made as they are read.
+func (m FieldMDP) names(name string) bool {
+	if m.digests == nil {
+		for _, n := range m.Fields {
+			if n == name || len(name) > len(n) && name[:len(n)] == n && name[len(n)] == '.' {
+				return true
+			}
+		}
+		return false
+	}
+	var h maphash.Hash
+	h.SetSeed(m.seed)
+	for i := range len(name) {
+		if _, listed := m.digests[h.Sum64()]; listed && name[i] == '.' {
+			return true
+		}
+		_ = h.WriteByte(name[i]) // never fails
+	}
+	_, listed := m.digests[h.Sum64()]
+	return listed
 }
 
 // Signatures are the signed fields in the order of the form.
@@ -57,9 +90,13 @@ func (f *File) Signatures() ([]Signature, error) {
 // SignaturesOf is Signatures of a form that was read before.
 func (f *File) SignaturesOf(form *Form) ([]Signature, error) {
 	var out []Signature
+	all := held{f: f, most: maxSigned, what: "signatures"}
 	for _, fd := range form.Fields {
 		if fd.Type != "Sig" || fd.Value == nil {
 			continue
+		}
+		if len(out) == maxSignatures {
+			return nil, fmt.Errorf("%w: more than %d signatures", ErrTooComplex, maxSignatures)
 		}
 		at := fd.Place
 		at.Path = append(append([]any{}, at.Path...), Name("V"))
@@ -76,9 +113,24 @@ func (f *File) SignaturesOf(form *Form) ([]Signature, error) {
 			return nil, fmt.Errorf("signature %q: %w", fd.Name, err)
 		}
 		s.Field = fd
+		if _, err := all.add(d); err != nil {
+			return nil, err
+		}
+		if err := all.take(s.weight()); err != nil {
+			return nil, err
+		}
 		out = append(out, *s)
 	}
 	return out, nil
+}
+
+// weight is what a signature takes besides its dictionary.
+func (s *Signature) weight() int64 {
+	n := 512 + 8*len(s.ByteRange) + len(s.Contents) + len(s.M) + len(s.Name) + len(s.Reason) + len(s.Location) + len(s.ContactInfo)
+	for _, l := range s.FieldLocks {
+		n += l.weight()
+	}
+	return int64(n)
 }
 
 func (f *File) signature(at Place, d *Dict) (*Signature, error) {
@@ -112,6 +164,7 @@ func (f *File) references(s *Signature, d *Dict) error {
 	if err != nil {
 		return err
 	}
+	locks := held{f: f, most: maxSigned, what: "locks of a signature"}
 	for _, o := range refs {
 		r, err := f.Dict(o)
 		if err != nil {
@@ -132,6 +185,9 @@ func (f *File) references(s *Signature, d *Dict) error {
 			if err != nil {
 				return err
 			}
+			if err := locks.take(int64(m.weight())); err != nil {
+				return err
+			}
 			s.FieldLocks = append(s.FieldLocks, m)
 		}
 	}
@@ -144,12 +200,22 @@ func (f *File) fieldMDP(p *Dict) (m FieldMDP, err error) {
 	for _, o := range list {
 		m.Fields = append(m.Fields, f.text(o))
 	}
+	if len(m.Fields) > fewKeys {
+		m.seed, m.digests = maphash.MakeSeed(), make(map[uint64]struct{}, len(m.Fields))
+		for _, n := range m.Fields {
+			m.digests[maphash.String(m.seed, n)] = struct{}{}
+		}
+	}
 	return m, err
 }
 
 // Lock reads the Lock dictionary of a signature field, nil when it has none.
 func (f *File) Lock(fd Field) (*FieldMDP, *Dict, error) {
-	d, err := f.Dict(fd.Dict.Get("Lock"))
+	own, err := f.FieldDict(fd)
+	if err != nil {
+		return nil, nil, err
+	}
+	d, err := f.Dict(own.Get("Lock"))
 	if err != nil || d == nil {
 		return nil, nil, err
 	}
@@ -223,9 +289,13 @@ func (f *File) DSS(limit int64) (*DSS, error) {
 	if err != nil {
 		return nil, err
 	}
+	entries := held{f: f, most: maxSigned, what: "validation data by signature"}
 	for _, k := range vri.Keys() {
 		v, err := f.Dict(vri.Get(k))
 		if err != nil {
+			return nil, err
+		}
+		if _, err := entries.add(v); err != nil {
 			return nil, err
 		}
 		if v != nil {

@@ -2,11 +2,14 @@ package pdf
 
 import (
 	"bytes"
+	"cmp"
 	"compress/zlib"
 	"encoding/ascii85"
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"sort"
 )
 
 // Data is the decoded content of a stream, at most limit bytes (32 MiB at most).
@@ -40,6 +43,11 @@ func (f *File) data(s *Stream, limit int64, encrypted bool) ([]byte, error) {
 		return nil, err
 	}
 	for i, name := range filters {
+		if name != "FlateDecode" && name != "Fl" {
+			if err := f.spend(int64(len(b)) * costDecoded); err != nil {
+				return nil, err
+			}
+		}
 		if b, err = f.decode(name, parms[i], b, limit); err != nil {
 			return nil, err
 		}
@@ -274,19 +282,54 @@ func paeth(a, b, c byte) byte {
 
 // objectStream is an inflated object stream.
 type objectStream struct {
-	num   int
-	data  []byte
-	place map[int]int // object number to offset in data
-	nums  []int
-	n     int // of them the dictionary speaks of; another number only in a file under repair
+	file   int // among those that share what is remembered
+	num    int
+	data   []byte
+	nums   []int32 // in the order of the index
+	places []int32 // in data
+	order  []int32 // of nums, nil when they are in order
+	n      int     // of them the dictionary speaks of; another number only in a file under repair
+}
+
+func (s *objectStream) weight() int64 { return int64(len(s.data) + 12*len(s.nums)) }
+
+func (s *objectStream) add(num, place int64) {
+	s.nums, s.places = append(s.nums, int32(num)), append(s.places, int32(place))
+}
+
+// sort makes place quick.
+func (s *objectStream) sort() {
+	if slices.IsSorted(s.nums) {
+		return
+	}
+	s.order = make([]int32, len(s.nums))
+	for i := range s.order {
+		s.order[i] = int32(i)
+	}
+	slices.SortFunc(s.order, func(a, b int32) int { return cmp.Or(cmp.Compare(s.nums[a], s.nums[b]), cmp.Compare(a, b)) })
+}
+
+// place is where an object lies in data, at its last mention.
+func (s *objectStream) place(num int) (int, bool) {
+	at := func(i int) int {
+		if s.order == nil {
+			return i
+		}
+		return int(s.order[i])
+	}
+	i := sort.Search(len(s.nums), func(i int) bool { return int(s.nums[at(i)]) > num }) - 1
+	if i < 0 || int(s.nums[at(i)]) != num {
+		return 0, false
+	}
+	return int(s.places[at(i)]), true
 }
 
 // stream loads an object stream; the last few stay, up to 4 MiB besides the newest.
 func (f *File) stream(num int) (*objectStream, error) {
-	for i, s := range f.streams {
-		if s.num == num {
-			copy(f.streams[1:i+1], f.streams[:i])
-			f.streams[0] = s
+	for i, s := range f.mem.streams {
+		if s.num == num && s.file == f.id {
+			copy(f.mem.streams[1:i+1], f.mem.streams[:i])
+			f.mem.streams[0] = s
 			return s, nil
 		}
 	}
@@ -305,19 +348,12 @@ func (f *File) stream(num int) (*objectStream, error) {
 	if !ok {
 		return nil, fmt.Errorf("%w: object stream %d is no stream", ErrDamaged, num)
 	}
-	// What is large goes before the next one comes, so that two are never held.
-	sum := int64(0)
-	for i, x := range f.streams {
-		if sum += int64(len(x.data)); sum > f.limits.Inflated/8 || i == 7 {
-			f.streams = f.streams[:i]
-			break
-		}
-	}
+	f.mem.room(f.limits.Inflated / 8)
 	s, err := f.parseObjectStream(num, st)
 	if err != nil {
 		return nil, fmt.Errorf("object stream %d: %w", num, err)
 	}
-	f.streams = append([]*objectStream{s}, f.streams...)
+	f.mem.streams = slices.Insert(f.mem.streams, 0, s)
 	return s, nil
 }
 
@@ -337,7 +373,10 @@ func (f *File) parseObjectStream(num int, st *Stream) (*objectStream, error) {
 	if n > maxLoaded {
 		return nil, fmt.Errorf("%w: objects in a stream", ErrTooComplex)
 	}
-	s := &objectStream{num: num, data: b, place: make(map[int]int, n), n: int(n)}
+	if err := f.spend(n * costValue); err != nil {
+		return nil, err
+	}
+	s := &objectStream{file: f.id, num: num, data: b, n: int(n)}
 	l := &lexer{b: b[:first], last: true, base: -1}
 	if f.found != nil {
 		s.indexUnderRepair(l)
@@ -355,10 +394,10 @@ func (f *File) parseObjectStream(num int, st *Stream) (*objectStream, error) {
 		if num > maxObject || at > int64(len(b))-first {
 			return nil, fmt.Errorf("%w: bad object stream index", ErrDamaged)
 		}
-		s.nums = append(s.nums, int(num))
-		s.place[int(num)] = int(first + at)
+		s.add(num, first+at)
 	}
-	return s, f.spend(n * 3 * costValue)
+	s.sort()
+	return s, nil
 }
 
 func (f *File) fromStream(num int, e entry) (Object, error) {
@@ -369,13 +408,13 @@ func (f *File) fromStream(num int, e entry) (Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	at, ok := s.place[num]
+	at, ok := s.place(num)
 	if !ok {
 		return nil, fmt.Errorf("%w: not in object stream %d", ErrDamaged, s.num)
 	}
 	l := &lexer{b: s.data, pos: at, last: true, base: -1}
 	o, err := l.object(0)
-	f.named.note(o)
+	f.mem.named.note(o)
 	if err2 := f.parsed(l, at); err2 != nil {
 		return nil, err2
 	}

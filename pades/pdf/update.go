@@ -84,7 +84,7 @@ func (u *Update) Add(o Object) Ref {
 // number is the next free number. One that something refers to, though no object has it,
 // is passed over: the reference would suddenly mean what we add.
 func (u *Update) number() int {
-	for u.f.named.has(u.next) {
+	for u.f.mem.named.has(u.next) {
 		u.next++
 	}
 	u.next++
@@ -205,19 +205,7 @@ func (u *Update) view(p Place) (Object, error) {
 	if _, ok := u.objs[p.Ref.Num]; ok {
 		return u.Edit(p)
 	}
-	o, err := u.f.load(p.Ref)
-	for _, k := range p.Path {
-		switch v := o.(type) {
-		case *Dict:
-			n, _ := k.(Name)
-			o = v.Get(n)
-		case Array:
-			if i, _ := k.(int); i < len(v) {
-				o = v[i]
-			}
-		}
-	}
-	return o, err
+	return u.f.Value(p)
 }
 
 // Append writes the update: objects, a cross-reference of the type the newest section

@@ -41,104 +41,12 @@ func (f *File) Current(num int) (ref Ref, ok bool, err error) {
 	return Ref{}, false, err
 }
 
-// EachReference visits every reference in every object in use; some objects may be visited
-// twice. Packed objects come last, pack by pack. Damaged objects are left out: a reader
-// cannot follow what they hold either. What is only too much for us is an error, since others
-// may read on.
-func (f *File) EachReference(visit func(from, to Ref) error) error {
-	type packed struct{ pack, num int32 }
-	var later []packed
-	read := func(ref Ref) error {
-		o, err := f.load(ref)
-		if errors.Is(err, ErrDamaged) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		return references(o, func(to Ref) error { return visit(ref, to) })
-	}
-	err := f.eachEntry(func(num int, e entry) error {
-		switch e.kind {
-		case inFile:
-			return read(Ref{num, e.gen})
-		case inStream:
-			if len(later) == maxLoaded {
-				return fmt.Errorf("%w: objects", ErrTooComplex)
-			}
-			later = append(later, packed{int32(min(e.offset, maxObject)), int32(num)})
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	slices.SortFunc(later, func(a, b packed) int { return int(a.pack) - int(b.pack) })
-	for _, p := range later {
-		if err := read(Ref{int(p.num), 0}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// eachEntry visits the numbers the sections speak of, with the entry in force.
-func (f *File) eachEntry(visit func(num int, e entry) error) error {
-	for i, s := range f.sections {
-		for _, x := range []*section{s, s.hybrid} {
-			if x == nil {
-				continue
-			}
-			for _, r := range x.runs {
-				for num := r.first; num < r.first+r.count; num++ {
-					e, by, err := f.decide(int(num))
-					if err != nil {
-						return err
-					}
-					if by < i { // a newer section has the say
-						continue
-					}
-					if err := visit(int(num), e); err != nil {
-						return err
-					}
-				}
-			}
-		}
-	}
-	return nil
-}
-
-// References visits the references inside one value.
-func References(o Object, visit func(Ref) error) error { return references(o, visit) }
-
-func references(o Object, visit func(Ref) error) error {
-	switch v := o.(type) {
-	case Ref:
-		return visit(v)
-	case Array:
-		for _, x := range v {
-			if err := references(x, visit); err != nil {
-				return err
-			}
-		}
-	case *Dict:
-		if v == nil {
-			return nil
-		}
-		for _, x := range v.vals {
-			if err := references(x, visit); err != nil {
-				return err
-			}
-		}
-	case *Stream:
-		return references(v.Dict, visit)
-	}
-	return nil
-}
-
 // Same tells whether two values, of the files f and g, are the same; references are
 // compared, not followed. Streams have to have the same bytes.
 func (f *File) Same(a Object, g *File, b Object) (bool, error) {
+	if err := f.spend(costSame); err != nil {
+		return false, err
+	}
 	switch x := a.(type) {
 	case Array:
 		y, ok := b.(Array)
@@ -168,7 +76,7 @@ func (f *File) Same(a Object, g *File, b Object) (bool, error) {
 		return f.sameData(x, g, y)
 	case String:
 		y, ok := b.(String)
-		return ok && bytes.Equal(x.Value, y.Value), nil
+		return ok && bytes.Equal(x.Value, y.Value), f.spend(int64(len(x.Value)) / 16)
 	case nil, bool, Number, Name, Ref:
 		return a == b, nil
 	}
@@ -275,18 +183,21 @@ type Stray struct {
 // a section outside of the chain, other bytes. Nil when all is in order. tick is called
 // between objects and may stop it.
 func (f *File) Account(from int64, tick func() error) (*Stray, error) {
-	listed, places := map[int64]bool{}, map[int64]*section{}
+	var listed []int64 // where objects lie, by the sections
+	places := map[int64]*section{}
 	for _, s := range f.sections {
 		for _, x := range []*section{s, s.hybrid} {
 			if x == nil || x.at < from {
 				continue
 			}
 			places[x.at] = x
-			if err := f.list(x, listed); err != nil {
+			var err error
+			if listed, err = f.list(x, listed); err != nil {
 				return nil, err
 			}
 		}
 	}
+	slices.Sort(listed)
 	for at := from; ; {
 		if err := tick(); err != nil {
 			return nil, err
@@ -299,26 +210,26 @@ func (f *File) Account(from int64, tick func() error) (*Stray, error) {
 	}
 }
 
-func (f *File) list(s *section, listed map[int64]bool) error {
+func (f *File) list(s *section, listed []int64) ([]int64, error) {
 	for i := range s.runs {
 		for j := range s.runs[i].count {
 			e, err := f.get(s, &s.runs[i], j)
 			if err != nil {
-				return err
+				return nil, err
 			}
 			if e.kind == inFile {
-				listed[e.offset+f.base] = true
+				listed = append(listed, e.offset+f.base)
 			}
 			if len(listed) > maxLoaded {
-				return fmt.Errorf("%w: cross-reference entries", ErrTooComplex)
+				return nil, fmt.Errorf("%w: cross-reference entries", ErrTooComplex)
 			}
 		}
 	}
-	return nil
+	return listed, nil
 }
 
 // piece reads one object or section; next is negative at the end of the file.
-func (f *File) piece(at int64, listed map[int64]bool, places map[int64]*section) (next int64, stray *Stray, err error) {
+func (f *File) piece(at int64, listed []int64, places map[int64]*section) (next int64, stray *Stray, err error) {
 	var word string
 	var done bool
 	err = f.within(at, func(l *lexer) error {
@@ -357,7 +268,7 @@ func (f *File) piece(at int64, listed map[int64]bool, places map[int64]*section)
 		if err != nil {
 			return 0, &Stray{At: next}, nil //nolint:nilerr // bytes that are no object are the finding
 		}
-		if !listed[next] && s == nil {
+		if _, known := slices.BinarySearch(listed, next); !known && s == nil {
 			return 0, &Stray{At: next, Object: true}, nil
 		}
 		return f.afterObject(o, next, end)

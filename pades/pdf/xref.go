@@ -2,7 +2,9 @@ package pdf
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 )
 
@@ -116,6 +118,11 @@ func (f *File) section(at int64) (*section, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cross-reference at byte %d: %w", s.at, err)
 	}
+	s.trailer.Delete("Index") // it has become runs
+	n, err := f.weigh(s.trailer)
+	if f.mem.trailers += n; err != nil || f.mem.trailers > maxTrailers {
+		return nil, cmp.Or(err, fmt.Errorf("%w: trailers of more than %d MB", ErrTooComplex, maxTrailers>>20))
+	}
 	s.sorted = slices.IsSortedFunc(s.runs, func(a, b run) int {
 		if a.first+a.count <= b.first {
 			return -1
@@ -164,7 +171,7 @@ func (f *File) readTable(s *section) error {
 		if err != nil || done {
 			return err
 		}
-		if first+count > maxObject+1 || len(s.runs) >= maxLoaded {
+		if first+count > maxObject+1 {
 			return fmt.Errorf("%w: cross-reference entries", ErrTooComplex)
 		}
 		if at, err = f.readRun(s, run{first: first, count: count, at: at}); err != nil {
@@ -178,6 +185,9 @@ func (f *File) readTable(s *section) error {
 func (f *File) readRun(s *section, r run) (next int64, err error) {
 	if r.count == 0 {
 		return r.at, nil
+	}
+	if err := f.oneMore(); err != nil {
+		return 0, err
 	}
 	next = r.at + 20*r.count
 	if next <= f.Size && f.regular(r) {
@@ -212,6 +222,15 @@ func (f *File) readRun(s *section, r run) (next int64, err error) {
 	}
 	s.runs = append(s.runs, r)
 	return r.at + int64(l.pos), nil
+}
+
+// oneMore counts subsections: they are what is held of an index.
+func (f *File) oneMore() error {
+	f.runs++
+	if f.mem.runs++; f.runs > maxRuns || f.mem.runs > 3*maxRuns {
+		return fmt.Errorf("%w: more than %d subsections of cross-references", ErrTooComplex, maxRuns)
+	}
+	return nil
 }
 
 func (f *File) regular(r run) bool {
@@ -308,16 +327,19 @@ func (f *File) readXRefStream(s *section) error {
 		return err
 	}
 	f.xrefSum += int64(len(s.data))
+	if f.mem.indexes += int64(len(s.data)); f.mem.indexes > f.limits.Inflated {
+		return fmt.Errorf("%w: indexes of more than %d bytes", ErrTooComplex, f.limits.Inflated)
+	}
 	if n, ok := st.Get("Length").(Number); ok {
 		if v, ok := n.Int(); ok && v > 0 && v < f.Size-end {
 			s.after = end + v
 		}
 	}
-	return s.index(row)
+	return f.index(s, row)
 }
 
 // index reads Index, or its default from Size.
-func (s *section) index(row int64) error {
+func (f *File) index(s *section, row int64) error {
 	idx, _ := s.trailer.Get("Index").(Array)
 	if !s.trailer.Has("Index") {
 		idx = Array{Integer(0), s.trailer.Get("Size")}
@@ -333,6 +355,9 @@ func (s *section) index(row int64) error {
 		}
 		count = min(count, (int64(len(s.data))-at)/row, maxObject+1-first)
 		if count > 0 {
+			if err := f.oneMore(); err != nil {
+				return err
+			}
 			s.runs = append(s.runs, run{first: first, count: count, at: at})
 		}
 		at += count * row
@@ -401,7 +426,7 @@ func (f *File) get(s *section, r *run, i int64) (entry, error) {
 }
 
 func (f *File) lookup(s *section, num int64) (entry, error) {
-	cost := int64(costLookup)
+	cost := int64(costLookup + costLookup/2*bits.Len(uint(len(s.runs))))
 	if !s.sorted {
 		cost += int64(len(s.runs))
 	}
@@ -420,32 +445,31 @@ func (f *File) entry(num int) (entry, error) {
 	if f.found != nil {
 		return f.found[num], nil
 	}
-	e, _, err := f.decide(num)
-	return e, err
-}
-
-// decide is entry, with the index of the section that decides.
-func (f *File) decide(num int) (e entry, by int, err error) {
-	for i, s := range f.sections {
-		if e, err = f.lookup(s, int64(num)); err != nil {
-			return e, i, err
-		}
-		// A hybrid file hides objects from old readers: its stream is asked before Prev.
-		if s.hybrid != nil && (e.kind == missing || e.kind == free) {
-			h, err := f.lookup(s.hybrid, int64(num))
-			if err != nil {
-				return h, i, err
-			}
-			if h.kind != missing {
-				e = h
-			}
-		}
-		if e.kind != missing {
-			if e.kind == inFile && e.offset == 0 {
-				e.kind = free
-			}
-			return e, i, nil
+	for _, s := range f.sections {
+		if e, err := f.says(s, int64(num)); err != nil || e.kind != missing {
+			return e, err
 		}
 	}
-	return entry{}, len(f.sections), nil
+	return entry{}, nil
+}
+
+// says is what one section says of a number.
+func (f *File) says(s *section, num int64) (e entry, err error) {
+	if e, err = f.lookup(s, num); err != nil {
+		return e, err
+	}
+	// A hybrid file hides objects from old readers: its stream is asked before Prev.
+	if s.hybrid != nil && (e.kind == missing || e.kind == free) {
+		h, err := f.lookup(s.hybrid, num)
+		if err != nil {
+			return h, err
+		}
+		if h.kind != missing {
+			e = h
+		}
+	}
+	if e.kind == inFile && e.offset == 0 {
+		e.kind = free
+	}
+	return e, nil
 }

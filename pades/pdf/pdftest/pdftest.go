@@ -13,7 +13,8 @@ import (
 // Builder writes a file object by object and section by section.
 type Builder struct {
 	bytes.Buffer
-	Shift   int // added to every offset that is written down
+	Shift   int  // added to every offset that is written down
+	Joined  bool // consecutive numbers share a subsection of a table, as they do in most files
 	places  map[int]int
 	packed  map[int][2]int // object number to object stream and index
 	prev    int
@@ -72,8 +73,17 @@ func (b *Builder) Table(trailer string) {
 		nums = append(nums, n)
 	}
 	slices.Sort(nums)
-	for _, n := range nums {
-		fmt.Fprintf(b, "%d 1\n%010d 00000 n \n", n, b.places[n]+b.Shift)
+	for i, n := range nums {
+		switch run := i; {
+		case !b.Joined:
+			fmt.Fprintf(b, "%d 1\n", n)
+		case i == 0 || nums[i-1] != n-1:
+			for run < len(nums) && nums[run]-run == n-i {
+				run++
+			}
+			fmt.Fprintf(b, "%d %d\n", n, run-i)
+		}
+		fmt.Fprintf(b, "%010d 00000 n \n", b.places[n]+b.Shift)
 	}
 	if b.prev >= 0 {
 		trailer += fmt.Sprintf(" /Prev %d", b.prev+b.Shift)
