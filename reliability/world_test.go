@@ -29,7 +29,10 @@ import (
 )
 
 // program is the portal with its crash points.
-var program = sync.OnceValues(func() (string, error) { return build() })
+var program = sync.OnceValues(func() (path string, err error) {
+	built, err = build()
+	return built, err
+})
 
 func build(more ...string) (string, error) {
 	dir, err := os.MkdirTemp("", "countersign-crash-")
@@ -45,13 +48,13 @@ func build(more ...string) (string, error) {
 	return out, nil
 }
 
-// built are the folders of programs, removed at the end.
-var built []string
+// built is the program, removed at the end.
+var built string
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	for _, p := range built {
-		_ = os.RemoveAll(filepath.Dir(p))
+	if built != "" {
+		_ = os.RemoveAll(filepath.Dir(built))
 	}
 	os.Exit(code)
 }
@@ -94,7 +97,6 @@ func newWorld(t testing.TB, o options) *world {
 		var err error
 		o.portal, err = program()
 		require.NoError(t, err)
-		built = append(built, o.portal)
 	}
 	if o.seed == 0 {
 		o.seed = rand.Uint64()

@@ -202,16 +202,24 @@ func (e *examination) book(ctx context.Context, id string, tell func(signing.Fla
 
 func (e *examination) log(ctx context.Context, tell func(signing.Flaw)) (string, error) {
 	tree := e.store.AuditTree()
-	n, err := (&audit.Tree{Store: tree}).Check(ctx, tree)
+	n, err := (&audit.Tree{Store: tree, CheckStamp: checkStamp}).Check(ctx, tree)
 	if errors.Is(err, audit.ErrProof) {
 		tell(signing.Flaw{Invariant: "I9", Object: "log", Subject: "audit", What: err.Error(),
 			Do: "Somebody changed the log past the program. Keep a copy of the database and compare it with a backup."})
 		err = nil
 	}
-	if err == nil {
-		err = e.rows().Told(ctx, tell)
+	if err != nil {
+		return "", err
 	}
-	return fmt.Sprintf("%d entries", n), err
+	missing, err := tree.Guards(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, name := range missing {
+		tell(signing.Flaw{Invariant: "I9", Object: "trigger", Subject: name, What: "the database does not refuse any more what would change the log",
+			Do: "Somebody took the trigger away, who could then change the log. Compare with a backup, and put it back from the migrations."})
+	}
+	return fmt.Sprintf("%d entries", n), e.rows().Told(ctx, tell)
 }
 
 func (e *examination) secrets(ctx context.Context, tell func(signing.Flaw)) (string, error) {

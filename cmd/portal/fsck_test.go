@@ -81,7 +81,18 @@ func (k *kept) change(statements ...string) {
 	require.NoError(k.t, err)
 	defer d.Close()
 	d.SetMaxOpenConns(1)
-	for _, s := range append([]string{"PRAGMA ignore_check_constraints = 1", "DROP TRIGGER audit_append_only", "DROP TRIGGER audit_no_delete"}, statements...) {
+	var guards []struct{ Name, SQL string }
+	require.NoError(k.t, d.Select(&guards, "SELECT name, sql FROM sqlite_master WHERE type = 'trigger'"))
+	require.NotEmpty(k.t, guards)
+	all := []string{"PRAGMA ignore_check_constraints = 1"}
+	for _, g := range guards {
+		all = append(all, "DROP TRIGGER "+g.Name)
+	}
+	all = append(all, statements...)
+	for _, g := range guards {
+		all = append(all, g.SQL)
+	}
+	for _, s := range all {
 		_, err := d.Exec(s)
 		require.NoError(k.t, err, s)
 	}
@@ -210,6 +221,13 @@ func TestFsckFindsEachThingThatIsBroken(t *testing.T) {
 			k.change(fmt.Sprintf("UPDATE audit SET reason = 'other' WHERE id = "+entry, "document.ready"))
 		}},
 		"a line of the log is gone": {"I9", "is missing", func(k *kept) { k.change(fmt.Sprintf("DELETE FROM audit WHERE id = "+entry, "document.ready")) }},
+		"a guard of the log is gone": {"I9", "does not refuse any more", func(k *kept) {
+			d, err := sqlx.Open("sqlite", k.database)
+			require.NoError(k.t, err)
+			defer d.Close()
+			_, err = d.Exec("DROP TRIGGER audit_no_delete")
+			require.NoError(k.t, err)
+		}},
 		"a move that nobody told":   {"I9", "do not lead to where it is", func(k *kept) { k.change("UPDATE ceremonies SET state = 'failed' WHERE state = 'used'") }},
 		"a row is gone":             {"I9", "there is no row of it", func(k *kept) { k.change("DELETE FROM validations") }},
 		"a key in a row":            {"I10", "in clear", func(k *kept) { k.change("UPDATE people SET name = 'x api-key-canary'") }},
