@@ -41,6 +41,8 @@ INSERT INTO signatures (id, ceremony, document, owner, base, state, prepared, cr
 	SELECT 's' || i, 'y' || i, 'd' || i, OWNER, 1, CASE i % 50 WHEN 0 THEN 'prepared' ELSE 'released' END, 'q' || i, i, i, i FROM g;
 INSERT INTO extensions (id, owner, state, level, created_at, since, deadline) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 'd' || i, OWNER, CASE i % 50 WHEN 0 THEN 'waiting' WHEN 1 THEN 'stopped' ELSE 'reached' END, 'B-LT', i, i, CASE WHEN i % 50 < 3 THEN i ELSE 0 END FROM g;
+INSERT INTO checks (ceremony, document, name, state, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
+	SELECT 'y' || i, 'd' || i, 'file', 'ok', i FROM g;
 INSERT INTO attempts (id, action, subject, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 'a' || i, 'otp.try', OWNER, i FROM g;
 INSERT INTO audit (id, at, person, action, object, subject, owner, outcome) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 30000)
@@ -140,6 +142,7 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 	add("revisions", func(ctx context.Context) error { _, err := s.Revisions(ctx, "d10"); return err })
 	add("ceremony", func(ctx context.Context) error { _, err := s.Ceremony(ctx, heavy, "y10"); return err })
 	add("signatures", func(ctx context.Context) error { _, err := s.Signatures(ctx, "y10"); return err })
+	add("checks", func(ctx context.Context) error { _, err := s.Checks(ctx, "y10"); return err })
 	add("signature", func(ctx context.Context) error { _, err := s.Signature(ctx, "s10"); return err })
 	add("signatures of", func(ctx context.Context) error { _, err := s.SignaturesOf(ctx, "d10"); return err })
 	add("extension", func(ctx context.Context) error { _, err := s.Extension(ctx, "d10"); return err })

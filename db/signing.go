@@ -110,6 +110,9 @@ func (s signingStore) write(ctx context.Context, tx *sqlx.Tx, c signing.Change) 
 			return fmt.Errorf("note the use of a credential: %w", err)
 		}
 	}
+	if err := putChecks(ctx, tx, c.Checks); err != nil {
+		return err
+	}
 	return s.addAttempts(ctx, tx, c.Attempts)
 }
 

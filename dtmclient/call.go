@@ -140,6 +140,7 @@ func (c *Client) once(ctx context.Context, k call) *Error {
 		return c.fail(k, &Error{Kind: kind, lost: true, Cause: plainCause(ctx, err)})
 	}
 	defer res.Body.Close()
+	c.skew.note(res.Header.Get("Date"), c.c.Now())
 	most := max(k.most, maxAnswer)
 	body, err := io.ReadAll(io.LimitReader(res.Body, most+1))
 	if res.StatusCode < 200 || res.StatusCode > 299 {

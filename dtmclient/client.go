@@ -78,6 +78,7 @@ type Client struct {
 	traced      bool // the transport tells whether anything was sent
 	secretWords []Secret
 	breaker     breaker
+	skew        skew
 
 	oauthMu   sync.Mutex
 	oauthBase string // found through CSC info

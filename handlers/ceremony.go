@@ -69,7 +69,7 @@ func (a *App) ceremony(r *http.Request) (view templates.Ceremony, changing bool,
 	switch view.Step {
 	case "check":
 		view.Title = "Checked. Ready for your approval"
-		view.Checks, err = a.preflight(ctx, r, id)
+		err = a.preflight(ctx, r, &view)
 	case "code":
 		view.Title = "Enter the code we sent you"
 		if !c.CodeSentAt.IsZero() {
@@ -77,6 +77,9 @@ func (a *App) ceremony(r *http.Request) (view templates.Ceremony, changing bool,
 			view.ResendIn = max(0, int(math.Ceil((a.Signing.Limits.SendEvery - a.Now().Sub(c.CodeSentAt)).Seconds())))
 		}
 		view.CodeError, view.PINError = factorErrors(c)
+		if !c.Factor.Sent() { // there was no page before this one that told of them
+			err = a.preflight(ctx, r, &view)
+		}
 	case "progress":
 		view.Title = "Signing"
 		view.Task = "Leave this page"
@@ -138,17 +141,58 @@ func stepOf(c signing.Ceremony, s signing.Signature) string {
 	return "failed"
 }
 
-func (a *App) preflight(ctx context.Context, r *http.Request, id signing.CeremonyID) ([]templates.LiveStep, error) {
-	checks, err := a.Signing.Preflight(ctx, actorOf(r), id)
-	var steps []templates.LiveStep
-	for _, c := range checks {
-		step := templates.LiveStep{Step: "done", Text: c.Text}
-		if !c.OK {
-			step.Step = "bad"
-		}
-		steps = append(steps, step)
+// preflight is the list of checks as it stands. Of many documents the reading is one line, and
+// what is wrong with one of them stands beside its name.
+func (a *App) preflight(ctx context.Context, r *http.Request, view *templates.Ceremony) error {
+	checks, err := a.Signing.Preflight(ctx, actorOf(r), view.Ceremony.ID)
+	if err != nil {
+		return err
 	}
-	return steps, err
+	running := false
+	read, files := 0, 0
+	for _, c := range checks {
+		if view.Many != nil && c.Document != "" {
+			files++
+			if c.State == signing.CheckOK {
+				read++
+			}
+			for i := range view.Many {
+				if view.Many[i].Row.Document.ID == c.Document && c.State == signing.CheckFailed {
+					view.Many[i].Why, view.Many[i].Who = c.Text, c.Who
+					view.Refused = true
+				}
+			}
+			continue
+		}
+		view.Checks = append(view.Checks, checkStep(c, &running))
+	}
+	if files > 0 {
+		step := templates.LiveStep{Step: "done", Text: "The stored files are byte for byte those you uploaded: {{.Done}} of {{.All}}.", Args: []any{"Done", read, "All", files}}
+		switch {
+		case view.Refused:
+			step.Step = "bad"
+		case read < files:
+			step.Step = map[bool]string{true: "todo", false: "now"}[running]
+		}
+		view.Checks = append(view.Checks, step)
+	}
+	return nil
+}
+
+// checkStep is one line of it; what is next to be done is the one being done.
+func checkStep(c signing.Preflight, running *bool) templates.LiveStep {
+	step := templates.LiveStep{Step: "done", Text: c.Text, At: c.At}
+	switch {
+	case c.State == signing.CheckFailed, c.State == signing.CheckUnchecked && !c.OK:
+		step.Step, step.Who = "bad", c.Who
+	case c.State == signing.CheckUnchecked:
+		step.Step, step.Who = "hold", c.Who
+	case c.State == signing.CheckWaits && *running:
+		step.Step = "todo"
+	case c.State == signing.CheckWaits:
+		step.Step, *running = "now", true
+	}
+	return step
 }
 
 // progress tells the named steps, and how many of the twelve columns are written.

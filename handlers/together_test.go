@@ -222,3 +222,52 @@ func TestMoreThanOneApprovalTakesAreOfferedInParts(t *testing.T) {
 	require.Contains(t, a.Body, "Begin with the first 3")
 	require.Contains(t, w.ada.Get(signPath(ids[:3])).Body, "Check 3 documents")
 }
+
+// eager makes the checks while the person reads, as the portal does.
+func eager(o *signing.Options) { o.Lazy = false }
+
+// What could not succeed is said on the page, with who can change it, before a code is sent; what
+// passes is noticed by itself.
+func TestAClockServiceThatIsAwayIsToldBeforeACodeIsSent(t *testing.T) {
+	w := newTown(t, handlerstest.Options{Signing: eager})
+	w.Clock.Pass(2 * time.Minute) // what the clock service said before is forgotten
+	w.Sim.Trouble(dtmsim.Fault{Path: "signatures/timestamp", Status: 500, N: 1000})
+	before := w.counts()
+	path := "/ceremonies/" + string(w.ada.Begin(w.fresh("waits.pdf"), w.credential.ID))
+	require.Eventually(t, func() bool {
+		return strings.Contains(w.ada.Get(path).Body, "The clock service does not answer, so your signature would have no time that others trust.")
+	}, 20*time.Second, 50*time.Millisecond)
+	page := w.ada.Get(path).Body
+	require.Contains(t, page, "we ask it again every few seconds")
+	require.NotContains(t, page, path+"/code", "there is no button that would spend a code")
+	require.Equal(t, http.StatusBadGateway, w.ada.Post(path+"/code").StatusCode)
+	require.Equal(t, counts{}, w.counts().since(before))
+
+	w.Sim.ClearFaults()
+	w.Clock.Pass(11 * time.Second)
+	require.Eventually(t, func() bool { return strings.Contains(w.ada.Get(path).Body, path+"/code") }, 20*time.Second, 50*time.Millisecond)
+	require.Equal(t, http.StatusSeeOther, w.ada.Post(path+"/code").StatusCode)
+	require.Equal(t, 1, w.counts().since(before).sent)
+}
+
+// One file of many was altered where it is stored: it is named beside the others, and left out.
+func TestAnAlteredFileAmongManyIsNamedBeforeACodeIsSent(t *testing.T) {
+	w := newTown(t, handlerstest.Options{Signing: eager})
+	ids := []signing.DocumentID{w.fresh("one.pdf"), w.fresh("two.pdf"), w.fresh("three.pdf")}
+	_, err := w.DB.Write.Exec(w.DB.Write.Rebind("UPDATE revisions SET sha256 = ? WHERE document = ?"), bytes.Repeat([]byte{1}, 32), string(ids[1]))
+	require.NoError(t, err)
+	_, err = w.DB.Write.Exec(w.DB.Write.Rebind("UPDATE documents SET sha256 = ? WHERE id = ?"), bytes.Repeat([]byte{1}, 32), string(ids[1]))
+	require.NoError(t, err)
+	before := w.counts()
+	a := w.ada.Post("/sign", ofAll(ids, "credential", string(w.credential.ID))...)
+	require.Equal(t, counts{}, w.counts().since(before))
+	if a.StatusCode == http.StatusSeeOther { // found while the person reads
+		path := a.Header.Get("Location")
+		require.Eventually(t, func() bool { return strings.Contains(w.ada.Get(path).Body, "Leave out what is in the way") }, 20*time.Second, 50*time.Millisecond)
+		require.Equal(t, http.StatusSeeOther, w.ada.Post(path+"/without", "document", string(ids[1])).StatusCode)
+		require.Equal(t, http.StatusSeeOther, w.ada.Approve(signing.CeremonyID(strings.TrimPrefix(path, "/ceremonies/")), w.ada.Code(signing.CeremonyID(strings.TrimPrefix(path, "/ceremonies/")))).StatusCode)
+		return
+	}
+	require.Equal(t, http.StatusConflict, a.StatusCode)
+	require.Contains(t, a.Body, "The stored file is not the one you uploaded")
+}

@@ -39,6 +39,11 @@ func (s *Service) Authorize(ctx context.Context, a people.Actor, id CeremonyID, 
 	if f, err = s.acceptable(c, f); err != nil {
 		return c, s.declined(ctx, a, action, id, err)
 	}
+	if !c.Factor.Sent() { // else it was done before the code was sent
+		if err := s.settle(ctx, c, signatures); err != nil {
+			return c, s.declined(ctx, a, action, id, err)
+		}
+	}
 	ctx = context.WithoutCancel(ctx)
 	at := &authorizing{s: s, a: a, before: c.State, c: c, signatures: toSign(signatures)}
 	at.bad, at.prepared = make([]*Error, len(at.signatures)), make([]*pades.Prepared, len(at.signatures))
@@ -177,8 +182,16 @@ func description(n int) string {
 // reread holds what is about to be signed against what was prepared and what is stored. A
 // document that is not as it was is noted; any other trouble is the error.
 func (at *authorizing) reread(ctx context.Context) error {
+	stored, err := at.s.Store.Checks(ctx, at.c.ID)
+	if err != nil {
+		return ofStore(err)
+	}
 	for i := range at.signatures {
-		p, err := at.asPrepared(ctx, at.signatures[i])
+		stamp := ""
+		if found := find(stored, Check{Name: "file", Document: at.signatures[i].Document}); found != nil {
+			stamp = found.Stamp
+		}
+		p, err := at.asPrepared(ctx, at.signatures[i], stamp)
 		var f *Error
 		switch {
 		case err == nil:
@@ -192,7 +205,7 @@ func (at *authorizing) reread(ctx context.Context) error {
 	return nil
 }
 
-func (at *authorizing) asPrepared(ctx context.Context, g Signature) (*pades.Prepared, error) {
+func (at *authorizing) asPrepared(ctx context.Context, g Signature, stamp string) (*pades.Prepared, error) {
 	d, revisions, err := at.s.ready(ctx, at.a, g.Document)
 	if err != nil {
 		return nil, err
@@ -204,7 +217,7 @@ func (at *authorizing) asPrepared(ctx context.Context, g Signature) (*pades.Prep
 	if err != nil {
 		return nil, at.s.broken(context.WithoutCancel(ctx), d, err)
 	}
-	if _, err := at.s.checkBytes(ctx, d, revisions, p.Stored); err != nil {
+	if _, err := at.s.checkBytes(ctx, d, revisions, stamp); err != nil {
 		return nil, at.s.broken(context.WithoutCancel(ctx), d, err)
 	}
 	return p.Prepared, nil
@@ -213,7 +226,6 @@ func (at *authorizing) asPrepared(ctx context.Context, g Signature) (*pades.Prep
 // preparation is what is stored between Begin and the release.
 type preparation struct {
 	*pades.Prepared
-	Stored string // stamp of the document's files when their bytes were checked
 }
 
 // prepared reads a stored preparation, which must be the one that was shown.

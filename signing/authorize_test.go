@@ -224,7 +224,7 @@ func TestUnusableCredentialDoesNotSign(t *testing.T) {
 
 			_, checks, err := w.Begin(ctx, w.ada, []signing.DocumentID{w.submitted("After").ID}, "ada")
 			require.Equal(t, "credential_unusable", code(t, err))
-			require.Equal(t, []signing.Preflight{{Name: "credential", Text: "Your credential is active.", OK: false}}, checks)
+			require.Equal(t, []signing.Preflight{{Name: "credential", Text: "Your credential is active.", State: signing.CheckFailed}}, checks)
 		})
 	}
 }

@@ -49,6 +49,9 @@ func (s *Service) BeginWith(ctx context.Context, a people.Actor, docs []Document
 	if err != nil {
 		return Ceremony{}, passedUpTo(failed), s.declined(ctx, a, "ceremony.begin", "", err)
 	}
+	if !s.Lazy {
+		s.look(c)
+	}
 	return c, passed(""), nil
 }
 
@@ -212,15 +215,12 @@ func someRefused(refused []Refused, of int) *Error {
 	return f
 }
 
-// prepare reads one document again, prepares its increment and keeps that as a blob.
+// prepare prepares the increment of one document and keeps that as a blob. Its bytes are held
+// against their fingerprint afterwards, while the person reads, and before anything is signed.
 func (b *beginning) prepare(ctx context.Context, id DocumentID) (failed string, err error) {
 	d, revisions, err := b.s.ready(ctx, b.a, id)
 	if err != nil {
 		return "file", err
-	}
-	stored, err := b.s.checkBytes(ctx, d, revisions, "")
-	if err != nil {
-		return "file", b.s.broken(ctx, d, err)
 	}
 	last := revisions[len(revisions)-1]
 	state, err := b.s.hashState(d, last)
@@ -237,9 +237,12 @@ func (b *beginning) prepare(ctx context.Context, id DocumentID) (failed string, 
 		}
 		return "document", internal(fmt.Errorf("prepare document %s: %w", d.ID, err))
 	}
-	blob, err := b.s.keep(ctx, d, preparation{p, stored})
+	blob, err := b.s.keep(ctx, d, preparation{p})
 	if err != nil {
 		return "time", err
+	}
+	if room := p.HoleLength/2 - 1 - p.Unsigned.Size(); len(b.signatures) == 0 || room < b.c.Room {
+		b.c.Room = room
 	}
 	g := Signature{Ceremony: b.c.ID, Document: d.ID, Owner: d.Owner, Field: p.Field, Base: d.Revisions, Digest: p.Digest(),
 		Prepared: blob, CreatedAt: b.now, SignerName: b.key.info.Certificates[0].Subject.CommonName,

@@ -28,6 +28,13 @@ const (
 	codeNoDocuments       = "no_documents"
 	codeTooMany           = "too_many_documents"
 	codeSomeRefused       = "some_refused"
+	codeStillChecking     = "still_checking"
+	codeRevoked           = "certificate_revoked"
+	codeRevocationUnknown = "revocation_unknown"
+	codeClockDown         = "clock_down"
+	codeClockLater        = "clock_later"
+	codeClockApart        = "clock_apart"
+	codeNoRoom            = "no_room"
 	codeNoCredential      = "credential_missing"
 	codeCredential        = "credential_unusable"
 	codeRetired           = "credential_retired"
@@ -153,6 +160,13 @@ var catalogue = map[string]Error{
 	codeNoDocuments:       {Kind: KindInvalid, Sentence: "No document was chosen.", Signed: nothing, Who: youAgain},
 	codeTooMany:           {Kind: KindInvalid, Sentence: "These are more documents than one approval can sign.", Signed: nothing, Who: "You can sign fewer at a time."},
 	codeSomeRefused:       {Kind: KindConflict, Sentence: "Some of these documents cannot be signed now.", Signed: nothing, Who: "You can take them out of the list and sign the others."},
+	codeStillChecking:     {Kind: KindLimited, Sentence: "We are still reading what you sign once more.", Signed: nothingUnspent, Who: "Nobody has to do anything: the page shows when it is done."},
+	codeRevoked:           {Kind: KindConflict, Sentence: "Whoever issued the certificate of this credential has revoked it.", Signed: nothing, Who: "Your admin can issue a new credential."},
+	codeRevocationUnknown: {Kind: KindRemote, Sentence: "Whether the certificate was revoked could not be checked: whoever issued it did not answer.", Signed: nothing, Who: waitAndTry},
+	codeClockDown:         {Kind: KindRemote, Sentence: "The clock service does not answer, so your signature would have no time that others trust.", Signed: nothingUnspent, Who: "Nobody has to do anything: we ask it again every few seconds while this page is open."},
+	codeClockLater:        {Kind: KindRemote, Sentence: "The clock service does not answer now.", Signed: nothing, Who: "You can sign all the same: the file is finished as soon as it answers again, and we mail you."},
+	codeClockApart:        {Kind: KindRemote, Sentence: "The clocks of DigiCert and of this portal are far apart.", Signed: nothingUnspent, Who: adminHelps},
+	codeNoRoom:            {Kind: KindInternal, Sentence: "There would be no room for the time from the clock service.", Signed: nothing, Who: adminKnows},
 	codeNoCredential:      {Kind: KindInvalid, Sentence: "This credential is not there, or not yours.", Signed: nothing, Who: youAgain},
 	codeCredential:        {Kind: KindConflict, Sentence: "This credential cannot sign now.", Signed: nothing, Who: adminHelps},
 	codeRetired:           {Kind: KindConflict, Sentence: "A newer credential has taken the place of this one.", Signed: nothing, Who: "You can sign with the newer one."},

@@ -29,6 +29,9 @@ func (s *Service) SendCode(ctx context.Context, a people.Actor, id CeremonyID) (
 	if !c.Factor.Sent() {
 		return c, s.declined(ctx, a, action, id, fail(codeNoCode, nil))
 	}
+	if err := s.settle(ctx, c, signatures); err != nil {
+		return c, s.declined(ctx, a, action, id, err)
+	}
 	ctx = context.WithoutCancel(ctx)
 	before := c
 	if err := s.countSend(ctx, a, &c); err != nil {

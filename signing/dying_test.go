@@ -102,6 +102,9 @@ func (x dyingStore) Apply(ctx context.Context, c signing.Change) error {
 func (x dyingStore) Document(ctx context.Context, o people.ID, id signing.DocumentID) (signing.Document, error) {
 	return get(x.d, func() (signing.Document, error) { return x.s.Document(ctx, o, id) })
 }
+func (x dyingStore) Checks(ctx context.Context, id signing.CeremonyID) ([]signing.Check, error) {
+	return get(x.d, func() ([]signing.Check, error) { return x.s.Checks(ctx, id) })
+}
 func (x dyingStore) DocumentsIn(ctx context.Context, o people.ID, ids []signing.DocumentID) ([]signing.Document, error) {
 	return x.s.DocumentsIn(ctx, o, ids)
 }

@@ -7,34 +7,70 @@ import (
 	"encoding"
 	"errors"
 	"fmt"
+	"time"
 
 	"countersign/audit"
 	"countersign/pades"
 	"countersign/people"
 )
 
-// Preflight is one thing that was checked before the person is asked for a code. Text is a
-// constant English sentence that holds when OK.
+// CheckState is where one check stands.
+type CheckState string
+
+// The states of a check.
+const (
+	CheckWaits     CheckState = "waits" // not done yet; nothing is stored of it
+	CheckOK        CheckState = "ok"
+	CheckFailed    CheckState = "failed"
+	CheckUnchecked CheckState = "unchecked" // could not be looked at: said, and in the way only where configured
+)
+
+// Check is what came of a check that takes its time, as it is kept: made in the background
+// while the person reads, on whichever replica, and made again by nobody before it is due.
+type Check struct {
+	Ceremony CeremonyID
+	Document DocumentID // empty: of the ceremony as a whole
+	Name     string     // "clock", "revocation", "file"
+	State    CheckState // never CheckWaits
+	Reason   string     // code, unless OK
+	Stamp    string     // of the stored bytes that were read, for "file"
+	At       time.Time
+}
+
+// Preflight is one thing that is checked before the person is asked for a code. Texts are
+// constant English sentences: Text says what holds, or what does not, and Who can change it.
 type Preflight struct {
-	Name string // "credential", "key", "certificate", "file", "document", "time"
-	Text string
-	OK   bool
+	Name     string     // "credential", "key", "certificate", "document", and those of Check
+	Document DocumentID // empty: of the ceremony as a whole
+	Text     string
+	Who      string
+	State    CheckState
+	OK       bool      // not in the way
+	At       time.Time // of one that takes its time
 }
 
 var preflights = []Preflight{
 	{Name: "credential", Text: "Your credential is active."},
 	{Name: "key", Text: "Its key is switched on and strong enough."},
 	{Name: "certificate", Text: "Its certificate is valid today."},
-	{Name: "file", Text: "The stored file is byte for byte the one you uploaded."},
 	{Name: "document", Text: "The document takes a signature; nothing else in it is touched."},
-	{Name: "time", Text: "There is room for the time from the clock service."},
+}
+
+// What holds when a check that takes its time is passed, by its name.
+var passedTexts = map[string]string{
+	"revocation": "Whoever issued the certificate has not revoked it.",
+	"clock":      "The clock service answers, agrees with our clock, and there is room for its time.",
+	"file":       "The stored file is byte for byte the one you uploaded.",
 }
 
 // passed gives the list up to the check that failed; all of it when name is empty.
 func passed(failed string) []Preflight {
 	var list []Preflight
 	for _, p := range preflights {
-		p.OK = p.Name != failed
+		p.OK, p.State = p.Name != failed, CheckOK
+		if !p.OK {
+			p.State = CheckFailed
+		}
 		list = append(list, p)
 		if !p.OK {
 			break
@@ -43,13 +79,40 @@ func passed(failed string) []Preflight {
 	return list
 }
 
-// Preflight tells what was checked when the ceremony began. A ceremony exists only when
-// every check passed, so all are OK.
+// Preflight tells what was checked for a ceremony and what is being checked, in the order in
+// which it is shown: what takes its time comes last, with one line for each document. What is
+// not done yet goes on in the background.
 func (s *Service) Preflight(ctx context.Context, a people.Actor, id CeremonyID) ([]Preflight, error) {
-	if _, _, err := s.Ceremony(ctx, a, id); err != nil {
+	c, signatures, err := s.Ceremony(ctx, a, id)
+	if err != nil {
 		return nil, err
 	}
-	return passed(""), nil
+	stored, err := s.Store.Checks(ctx, id)
+	if err != nil {
+		return nil, ofStore(err)
+	}
+	if c.State == CeremonyPrepared && len(s.missing(c, signatures, stored)) > 0 && !s.Lazy {
+		s.look(c)
+	}
+	list := passed("")
+	for _, w := range s.slow(signatures) {
+		list = append(list, s.told(w, stored))
+	}
+	return list, nil
+}
+
+// told is what the page says of a check.
+func (s *Service) told(w Check, stored []Check) Preflight {
+	p := Preflight{Name: w.Name, Document: w.Document, Text: passedTexts[w.Name], State: CheckWaits}
+	if found := find(stored, w); found != nil {
+		p.State, p.At = found.State, found.At
+		p.OK = !s.inTheWay(*found)
+		if found.State != CheckOK {
+			why := Explain(found.Reason)
+			p.Text, p.Who = why.Sentence, why.Who
+		}
+	}
+	return p
 }
 
 // checkBytes reads the stored bytes of a document again and compares them with every

@@ -59,6 +59,7 @@ type Options struct {
 	MaxTogether   int           // most documents in one ceremony: 100
 	SignTogether  int           // most documents in one signHash: 25
 	ExtendLife    time.Duration // how long a file is tried to be carried to Level: 30 days
+	CheckWait     time.Duration // how long a request for a code waits for checks that are not done: 20 s
 	NoTimestamp   bool          // release at B-B: only where there is no clock service
 
 	// Level is what files are carried to after their release, at B-T: "B-LT" or "B-LTA"; anything
@@ -67,6 +68,18 @@ type Options struct {
 	// Fetch asks the addresses that certificates name. It must guard against addresses that are
 	// not for it.
 	Fetch trust.Fetcher
+
+	// WithoutClock lets people sign while the clock service is away: their files are finished once
+	// it is back. Else they are asked to wait, before a code is spent.
+	WithoutClock bool
+	// NeedRevocation makes it a reason not to sign that nobody could be asked whether the
+	// certificate was revoked.
+	NeedRevocation bool
+	// Skew tells how far the signing service's clock is from ours, when it is known; may be nil.
+	Skew func() (d time.Duration, known bool)
+	// Lazy makes the checks only when a code is asked for, not while the person reads. It is for
+	// tests that count every call.
+	Lazy bool
 
 	// Alarmed is told, in a few constant words, of what should never happen.
 	Alarmed func(what string)
@@ -104,6 +117,7 @@ type Limits struct {
 // Service is the only way documents and signatures change.
 type Service struct {
 	Options
+	checks *checks
 }
 
 // NewService fills in the defaults.
@@ -132,6 +146,7 @@ func NewService(o Options) *Service {
 	def(&o.SignWait, time.Minute)
 	def(&o.FinishLife, 24*time.Hour)
 	def(&o.ExtendLife, 30*24*time.Hour)
+	def(&o.CheckWait, 20*time.Second)
 	def(&o.MaxTogether, 100)
 	def(&o.SignTogether, 25)
 	if o.Now == nil {
@@ -152,7 +167,7 @@ func NewService(o Options) *Service {
 	if o.Reached == nil {
 		o.Reached = func(Point, bool) {}
 	}
-	return &Service{Options: o}
+	return &Service{Options: o, checks: newChecks()}
 }
 
 func def[T comparable](v *T, to T) {

@@ -56,6 +56,7 @@ type Change struct {
 	Mail       []mail.Message
 	Jobs       []DueJob
 	Topics     []string
+	Checks     []Check    // written over the ones before
 	Over       []OverMail // sent with the change that leaves no signature of the ceremony open
 }
 
@@ -121,6 +122,8 @@ type Store interface {
 	Ceremony(ctx context.Context, owner people.ID, id CeremonyID) (Ceremony, error)
 	// Signatures of a ceremony, in the order they were prepared.
 	Signatures(ctx context.Context, id CeremonyID) ([]Signature, error)
+	// Checks of a ceremony, in no order.
+	Checks(ctx context.Context, id CeremonyID) ([]Check, error)
 	// Signature by id, for the work that finishes it; ErrNotFound.
 	Signature(ctx context.Context, id SignatureID) (Signature, error)
 	// SignaturesOf a document, oldest first.

@@ -86,7 +86,7 @@ func newWorldOn(t testing.TB, d *db.DB, profile string, change ...func(*signing.
 	master, err := blob.NewMaster(bytes.Repeat([]byte{7}, 32))
 	require.NoError(t, err)
 	w.blobs = folderBlobs{blob.NewStore(folder, master)}
-	w.options = signing.Options{Store: w.db.Signing(), Remote: w.client, Blobs: w.blobs, Now: w.clock.Now, Reserve: -1, Roots: w.sim.Roots,
+	w.options = signing.Options{Store: w.db.Signing(), Remote: w.client, Blobs: w.blobs, Now: w.clock.Now, Reserve: -1, Lazy: true, Roots: w.sim.Roots,
 		Credentials: credentials{w.client, map[string]owned{"ada": {w.person.ID, w.signer.Credential}}},
 		Log:         slog.New(slog.DiscardHandler), PortalURL: "https://sign.example.com"}
 	for _, f := range change {

@@ -84,6 +84,8 @@ type config struct {
 	Roots       string `group:"Signing and verifying" env:"TRUST_ROOTS" help:"PEM file of the root certificates that verifying trusts. Without it no signature is called valid, only undecided."`
 	Level       string `env:"LEVEL" envDefault:"B-LT" help:"What a signed file is carried to after its release at B-T, by work in the background: B-T (nothing more), B-LT (proof that the certificates were good, once the issuer has published it) or B-LTA (and a timestamp over it, renewed in time). More than B-T takes TRUST_ROOTS."`
 	NoTimestamp bool   `env:"NO_TIMESTAMP" envDefault:"false" help:"Release signatures without a timestamp. Only for a DTM without signatures/timestamp; LEVEL adds nothing then."`
+	LateClock   bool   `env:"SIGN_WITHOUT_CLOCK" envDefault:"false" help:"Let people sign while the clock service is away; their files are finished once it answers again. Else they are asked to wait before a code is spent."`
+	NeedRevoked bool   `env:"REVOCATION_REQUIRED" envDefault:"false" help:"Ask for no code as long as nobody can be asked whether the signer's certificate was revoked. Else the page says that it was not checked."`
 	Together    int    `env:"SIGN_TOGETHER" envDefault:"25" unit:"documents" help:"Most documents whose hashes one signHash call takes, 1 to 100. A batch of more is signed in parts under one approval, each with activation data of its own (credentials/extendTransaction); an answer that is lost leaves one part in doubt."`
 	MaxUpload   int64  `env:"MAX_UPLOAD" envDefault:"1000000000" unit:"bytes" help:"Largest document."`
 	MaxVerify   int64  `env:"MAX_VERIFY" envDefault:"100000000" unit:"bytes" help:"Largest file on the public page that verifies."`

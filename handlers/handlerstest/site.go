@@ -152,7 +152,7 @@ func (s *Site) startServices(o Options, log *slog.Logger) {
 	change(o.Identity, &io)
 	s.Identity = identity.NewService(io)
 	so := signing.Options{Store: s.DB.Signing(), Remote: client, Credentials: credentials{s.Identity}, Blobs: blobs{blob.NewStore(folder, master)},
-		Now: s.Clock.Now, Log: log, Reserve: -1, Roots: s.Sim.Roots, PortalURL: s.URL, Words: templates.Catalogue{}}
+		Now: s.Clock.Now, Log: log, Reserve: -1, Lazy: true, Roots: s.Sim.Roots, PortalURL: s.URL, Words: templates.Catalogue{}}
 	change(o.Signing, &so)
 	s.Signing, s.signing = signing.NewService(so), so
 	signer, err := audit.NewSigner("sign.example.test/audit", masterKey)

@@ -46,7 +46,7 @@ func signings() []Entry {
 	out = append(out, chooses()...)
 
 	before := ceremony(signing.CeremonyPrepared, "check")
-	before.Checks = []templates.LiveStep{{Step: "done", Text: "The stored file is byte for byte the one you uploaded."}, {Step: "done", Text: "Your credential is active."}, {Step: "done", Text: "Its key is switched on and strong enough."}, {Step: "done", Text: "There is room for the time from the clock service."}}
+	before.Checks = preflight("done", "done", "done")
 	show("check", "checked", before)
 	blocked := before
 	blocked.Checks = []templates.LiveStep{{Step: "done", Text: "The stored file is byte for byte the one you uploaded."}, {Step: "bad", Text: "Its certificate is valid today."}, {Step: "todo", Text: "Its key is switched on and strong enough."}}

@@ -65,6 +65,55 @@ func batch(state signing.CeremonyState, step string, states ...signing.Signature
 	return v
 }
 
+// preflight is the list of checks, with the slow ones as they stand.
+func preflight(clock, revocation, file string) []templates.LiveStep {
+	steps := []templates.LiveStep{
+		{Step: "done", Text: "Your credential is active."}, {Step: "done", Text: "Its key is switched on and strong enough."},
+		{Step: "done", Text: "Its certificate is valid today."}, {Step: "done", Text: "The document takes a signature; nothing else in it is touched."},
+		{Step: clock, Text: "The clock service answers, agrees with our clock, and there is room for its time."},
+		{Step: revocation, Text: "Whoever issued the certificate has not revoked it."},
+		{Step: file, Text: "The stored file is byte for byte the one you uploaded."},
+	}
+	for i, code := range map[int]string{4: "clock_down", 5: "revocation_unknown", 6: "bytes_changed"} {
+		switch steps[i].Step {
+		case "done":
+			steps[i].At = ago(time.Duration(9-i) * time.Second)
+		case "bad", "hold":
+			why := signing.Explain(code)
+			steps[i].Text, steps[i].Who, steps[i].At = why.Sentence, why.Who, ago(time.Duration(9-i)*time.Second)
+		}
+	}
+	return steps
+}
+
+func checkings() []Entry {
+	show := func(slug, name, clock, revocation, file string) Entry {
+		v := ceremony(signing.CeremonyPrepared, "check")
+		v.Checks = preflight(clock, revocation, file)
+		return entry("sign-check-"+slug, "Signing: "+name, templates.CeremonyPage, v)
+	}
+	pin := ceremony(signing.CeremonyPrepared, "code")
+	pin.Ceremony.Factor = signing.Factor{Mode: "explicit", PIN: "true", PINDigits: true}
+	pin.Checks = preflight("done", "done", "now")
+	none := pin
+	none.Checks = preflight("bad", "done", "done")
+	many := batch(signing.CeremonyPrepared, "check", signing.SignaturePrepared)
+	many.Refused = true
+	why := signing.Explain("bytes_changed")
+	many.Many[2].Why, many.Many[2].Who = why.Sentence, why.Who
+	many.Checks = append(preflight("done", "done", "done")[:6], templates.LiveStep{Step: "bad", Args: []any{"Done", 4, "All", 5},
+		Text: "The stored files are byte for byte those you uploaded: {{.Done}} of {{.All}}."})
+	return []Entry{
+		show("running", "checks under way", "done", "now", "todo"),
+		show("unchecked", "revocation not checked", "done", "hold", "done"),
+		show("clock", "the clock service is away", "bad", "done", "done"),
+		show("bytes", "the stored file is another", "done", "done", "bad"),
+		entry("sign-check-pin", "Signing: checks above the PIN", templates.CeremonyPage, pin),
+		entry("sign-check-pin-failed", "Signing: a check in the way of the PIN", templates.CeremonyPage, none),
+		entry("together-check-refused", "Signing together: one is in the way", templates.CeremonyPage, many),
+	}
+}
+
 func togethers() []Entry {
 	const prepared, released, failed = signing.SignaturePrepared, signing.SignatureReleased, signing.SignatureFailed
 	choose := together()
@@ -78,7 +127,8 @@ func togethers() []Entry {
 	many := together()
 	many.Most, many.Chosen = 3, 5
 	check := batch(signing.CeremonyPrepared, "check", prepared)
-	check.Checks = []templates.LiveStep{{Step: "done", Text: "Your credential is active."}, {Step: "done", Text: "Its key is switched on and strong enough."}}
+	check.Checks = append(preflight("done", "done", "done")[:6], templates.LiveStep{Step: "now", Args: []any{"Done", 2, "All", 5},
+		Text: "The stored files are byte for byte those you uploaded: {{.Done}} of {{.All}}."})
 	code := batch(signing.CeremonyCodeSent, "code", prepared)
 	code.Ceremony.GoOn = true
 	progress := batch(signing.CeremonyAuthorized, "progress", released, released, signing.SignatureAssembled, signing.SignatureIntended, prepared)

@@ -32,6 +32,9 @@ func ceremonyTitle(ctx context.Context, v Ceremony) string {
 		if checksFailed(v.Checks) {
 			return T(ctx, "This cannot be signed as it is")
 		}
+		if checksMove(v.Checks) {
+			return T(ctx, "We are checking what you sign")
+		}
 		return T(ctx, "Checked, and ready for your code")
 	case "code":
 		switch {
@@ -98,6 +101,30 @@ func checksFailed(steps []LiveStep) bool {
 	return false
 }
 
+// checksMove reports whether a check is not done yet, or may go better by itself.
+func checksMove(steps []LiveStep) bool {
+	for _, s := range steps {
+		if s.Step == "now" || s.Step == "todo" {
+			return true
+		}
+	}
+	return false
+}
+
+func ceremonyBack(v Ceremony) string {
+	if v.Many != nil {
+		return "/documents"
+	}
+	return documentPath(v.Row.Document.ID)
+}
+
+func ceremonyBackLabel(ctx context.Context, v Ceremony) string {
+	if v.Many != nil {
+		return T(ctx, "To your documents")
+	}
+	return T(ctx, "Back to the document")
+}
+
 // progressSay is what a screen reader hears when a step is finished.
 func progressSay(ctx context.Context, v Ceremony) string {
 	if v.Step != "progress" {
@@ -126,6 +153,8 @@ func stepGlyph(step string) string {
 		return "r-move"
 	case "bad":
 		return "cross"
+	case "hold":
+		return "r-ask"
 	}
 	return "r-todo"
 }

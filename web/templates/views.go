@@ -181,7 +181,8 @@ type Ceremony struct {
 	Signature   signing.Signature
 	Credential  identity.Credential
 	Step        string     // "check", "code", "progress", "result", "failed"
-	Checks      []LiveStep // pre-flight, on "check"
+	Checks      []LiveStep // pre-flight, on "check", and on "code" where no code is sent
+	Refused     bool       // one of Many is in the way
 	Steps       []LiveStep // on "progress"
 	Until       time.Time  // when finishing is given up, on "progress"
 	Columns     int        // of the second line already written, 0–12
@@ -198,8 +199,10 @@ type Ceremony struct {
 
 // LiveStep is one line of a list of steps.
 type LiveStep struct {
-	Step string // "done", "now", "todo", "bad"
+	Step string // "done", "now", "todo", "bad", "hold": not known, and not in the way
 	Text string
+	Args []any     // values of Text, in pairs
+	Who  string    // who can change it, when it is bad or not known
 	At   time.Time // zero: no time shown
 }
 
