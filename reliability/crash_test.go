@@ -37,14 +37,18 @@ func (w *world) killed(where string) {
 // what they had begun.
 func (w *world) goOn() {
 	w.t.Helper()
-	var rows []struct{ ID, Subject string }
+	var rows []struct {
+		ID, Subject string
+		N           int
+	}
 	w.open(func(d *db.DB) {
-		require.NoError(w.t, d.Read.Select(&rows, `SELECT c.id, p.subject FROM ceremonies c JOIN people p ON p.id = c.owner WHERE c.state = 'prepared' ORDER BY c.id`))
+		require.NoError(w.t, d.Read.Select(&rows, `SELECT c.id, p.subject, (SELECT COUNT(*) FROM signatures s WHERE s.ceremony = c.id) AS n
+			FROM ceremonies c JOIN people p ON p.id = c.owner WHERE c.state = 'prepared' ORDER BY c.id`))
 	})
 	for _, r := range rows {
 		for _, p := range w.people {
 			if p.subject == r.Subject && !p.code {
-				require.NoError(w.t, p.approve(context.Background(), r.ID), "ceremony %s goes on (seed %d, kill %d)", r.ID, w.seed, w.kills)
+				require.NoError(w.t, p.approve(context.Background(), r.ID, r.N), "ceremony %s goes on (seed %d, kill %d)", r.ID, w.seed, w.kills)
 			}
 		}
 	}
@@ -55,16 +59,20 @@ func (w *world) goOn() {
 func (w *world) outcomes() {
 	w.t.Helper()
 	w.open(func(d *db.DB) {
-		var rows []struct{ Ceremony, Document, Subject string }
-		require.NoError(w.t, d.Read.Select(&rows, `SELECT s.ceremony, s.document, p.subject FROM signatures s JOIN people p ON p.id = s.owner
-			WHERE s.state = 'outcome_unknown' ORDER BY s.since, s.id`))
-		var mails int
-		require.NoError(w.t, d.Read.Get(&mails, "SELECT COUNT(*) FROM outbox WHERE about LIKE 'signing.outcome_unknown%'"))
-		require.Equal(w.t, len(rows), mails, "each is told by mail once")
+		var rows []struct {
+			Ceremony, Document, Subject string
+			N                           int
+		}
+		require.NoError(w.t, d.Read.Select(&rows, `SELECT s.ceremony, s.document, p.subject, (SELECT COUNT(*) FROM signatures o WHERE o.ceremony = s.ceremony) AS n
+			FROM signatures s JOIN people p ON p.id = s.owner WHERE s.state = 'outcome_unknown' ORDER BY s.since, s.id`))
+		var untold int
+		require.NoError(w.t, d.Read.Get(&untold, `SELECT COUNT(*) FROM signatures s WHERE s.state = 'outcome_unknown' AND 1 <>
+			(SELECT COUNT(*) FROM outbox WHERE about IN ('signing.outcome_unknown:' || s.id, 'signing.over:' || s.ceremony))`))
+		require.Zero(w.t, untold, "each is told by mail once")
 		for _, r := range rows[w.unknown:] {
 			for _, p := range w.people {
 				if p.subject == r.Subject {
-					p.wayOn(r.Ceremony, r.Document)
+					p.wayOn(r.Ceremony, r.Document, r.N == 1)
 				}
 			}
 		}
@@ -73,14 +81,16 @@ func (w *world) outcomes() {
 }
 
 // wayOn looks at the page of an unknown outcome, and begins again.
-func (p *person) wayOn(ceremony, document string) {
+func (p *person) wayOn(ceremony, document string, alone bool) {
 	t := p.w.t
 	t.Helper()
 	ctx := context.Background()
 	a, err := p.get(ctx, "/ceremonies/"+ceremony)
 	require.NoError(t, err)
 	require.Equal(t, 200, a.status)
-	require.Contains(t, a.text, "We do not know whether DigiCert signed")
+	if alone {
+		require.Contains(t, a.text, "We do not know whether DigiCert signed")
+	}
 	require.Contains(t, a.text, "/documents/"+document, "the way on")
 	if p.rests() {
 		return
@@ -88,7 +98,7 @@ func (p *person) wayOn(ceremony, document string) {
 	again, err := p.begin(ctx, document)
 	require.NoError(t, err)
 	require.NotEqual(t, ceremony, again)
-	require.NoError(t, p.approve(ctx, again))
+	require.NoError(t, p.approve(ctx, again, 1))
 }
 
 // die works at the site, all at once, until it dies at the point.

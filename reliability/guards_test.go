@@ -183,7 +183,7 @@ func (w *world) pressTwenty() {
 	require.NoError(w.t, err)
 	var all sync.WaitGroup
 	for range 20 {
-		all.Go(func() { _ = p.approve(ctx, ceremony) })
+		all.Go(func() { _ = p.approve(ctx, ceremony, 1) })
 	}
 	all.Wait()
 }

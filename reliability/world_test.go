@@ -168,7 +168,7 @@ func (w *world) farSide(more []string) {
 		"OIDC_ISSUER=" + login, "OIDC_CLIENT_ID=crash", "OIDC_CLIENT_SECRET=crash-secret",
 		"DTM_URL=" + o.BaseURL, "DTM_API_KEY=" + o.APIKey, "DTM_CLIENT_ID=" + o.ClientID, "DTM_CLIENT_SECRET=" + o.ClientSecret,
 		"DTM_ACCOUNT_ID=" + o.AccountID, "DTM_ORGANIZATION_ID=" + o.OrgID, "TRUST_ROOTS=" + roots, "MAILBOX_URL=" + o.BaseURL,
-		"APPROVAL_HOLD=0s", "LOOK_EVERY=100ms", "SESSION_IDLE=20h", "SESSION_ABSOLUTE=20h", "LOG_LEVEL=info",
+		"APPROVAL_HOLD=0s", "LOOK_EVERY=100ms", "SIGN_TOGETHER=2", "SESSION_IDLE=20h", "SESSION_ABSOLUTE=20h", "LOG_LEVEL=info",
 		"CRASH_AT=" + filepath.Join(w.dir, "crash-at")}, more...)
 	w.arm("")
 }
