@@ -38,11 +38,12 @@ var mayImport = map[string][]string{
 	"auth":          {"people", "audit"},
 	"identity":      {"people", "audit", "dtmclient", "mail"},
 	"signing":       {"people", "audit", "dtmclient", "mail", "pades/..."},
-	"db":            {"people", "identity", "signing", "auth", "audit", "mail"},
+	"work":          {"people", "audit", "signing"},
+	"db":            {"people", "identity", "signing", "auth", "audit", "mail", "work"},
 	"jobs":          {"identity", "signing", "audit", "mail"},
-	"web/templates": {"people", "identity", "signing", "auth", "audit", "pades", "web/static"},
-	"web/gallery":   {"web/templates", "web/static", "people", "identity", "signing", "auth", "audit", "pades"},
-	"handlers":      {"people", "identity", "signing", "auth", "audit", "pades", "web/templates", "web/gallery", "web/static"},
+	"web/templates": {"work", "people", "identity", "signing", "auth", "audit", "pades", "web/static"},
+	"web/gallery":   {"work", "web/templates", "web/static", "people", "identity", "signing", "auth", "audit", "pades"},
+	"handlers":      {"work", "people", "identity", "signing", "auth", "audit", "pades", "web/templates", "web/gallery", "web/static"},
 	"cmd/demo":      {"dtmsim", "idpsim"},
 	"cmd/dtmsim":    {"dtmsim", "idpsim"},
 	"cmd/pades":     {"pades/..."},
@@ -53,7 +54,7 @@ var mayImport = map[string][]string{
 }
 
 // atTop are the folders that may stand at the top.
-var atTop = strings.Fields("cmd handlers web people identity signing audit pades asic dtmclient dtmsim idpsim auth blob jobs mail db e2e bench interop reliability deploy docs")
+var atTop = strings.Fields("cmd handlers web people identity signing work audit pades asic dtmclient dtmsim idpsim auth blob jobs mail db e2e bench interop reliability deploy docs")
 
 func goFiles(t *testing.T) []string {
 	t.Helper()

@@ -17,6 +17,7 @@ import (
 	"countersign/identity"
 	"countersign/people"
 	"countersign/signing"
+	"countersign/work"
 )
 
 // filler makes tables of 20,000 rows and more, one person owning 2,000 of each kind and
@@ -43,6 +44,8 @@ INSERT INTO extensions (id, owner, state, level, created_at, since, deadline) WI
 	SELECT 'd' || i, OWNER, CASE i % 50 WHEN 0 THEN 'waiting' WHEN 1 THEN 'stopped' ELSE 'reached' END, 'B-LT', i, i, CASE WHEN i % 50 < 3 THEN i ELSE 0 END FROM g;
 INSERT INTO checks (ceremony, document, name, state, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 'y' || i, 'd' || i, 'file', 'ok', i FROM g;
+INSERT INTO settled (kind, id, person, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
+	SELECT CASE i % 5 WHEN 0 THEN 'closed' WHEN 1 THEN 'unknown' WHEN 2 THEN 'discarded' WHEN 3 THEN 'stopped' ELSE 'lostmail' END, 'x' || i, 'p1', i FROM g;
 INSERT INTO attempts (id, action, subject, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 'a' || i, 'otp.try', OWNER, i FROM g;
 INSERT INTO audit (id, at, person, action, object, subject, owner, outcome) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 30000)
@@ -167,6 +170,14 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 		" of an owner's actions": {Owner: heavy, Action: "signature."}, " refused of an owner": {Owner: heavy, Outcome: audit.Refused},
 	} {
 		add("log"+name, func(ctx context.Context) error { _, _, err := d.Audit().List(ctx, f); return err })
+	}
+	for _, k := range work.Kinds() {
+		if k != work.FailingJob { // the queue's own few rows
+			add("work "+string(k), func(ctx context.Context) error {
+				_, err := d.Work().Waiting(ctx, k, time.UnixMilli(9000), 50)
+				return err
+			})
+		}
 	}
 	add("entry", func(ctx context.Context) error { _, err := d.Audit().Entry(ctx, "e5"); return err })
 	add("unnumbered", func(ctx context.Context) error { _, err := d.AuditTree().Unnumbered(ctx, 500); return err })

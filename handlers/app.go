@@ -15,6 +15,7 @@ import (
 	"countersign/people"
 	"countersign/signing"
 	"countersign/web/templates"
+	"countersign/work"
 )
 
 // Changes tells when a topic was announced; *db.DB is one.
@@ -54,6 +55,7 @@ type People interface {
 type Config struct {
 	Identity *identity.Service
 	Signing  *signing.Service
+	Work     *work.Service
 	Auth     *auth.Auth
 	Log      Log
 	People   People

@@ -88,6 +88,9 @@ var flashes = map[string]flash{
 	"erased":          {"Erased. The fingerprint stays in the audit log.", "", ""},
 	"cancelled":       {"Cancelled. Nothing was signed.", "", ""},
 	"none-chosen":     {"Choose the documents first, then sign them together.", "", ""},
+	"tried-again":     {"It is being tried now.", "", ""},
+	"settled":         {"Taken off the list. It stays in the log.", "", ""},
+	"waits-no-more":   {"It does not wait any more.", "", ""},
 	"saved":           {"Saved.", "", ""},
 	"session-ended":   {"The session is ended.", "", ""},
 }

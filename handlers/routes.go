@@ -117,6 +117,11 @@ func (a *App) Routes() []Route {
 		{"GET", "/audit/{id}/receipt", Readers, false, a.entryReceipt},
 		{"GET", "/roles", Readers, false, a.showRoles},
 
+		{"GET", "/work", Admins, false, a.showWork},
+		{"GET", "/work/live", Admins, true, a.watchWork},
+		{"POST", "/work/{id}/again", Admins, false, a.workAgain},
+		{"POST", "/work/{id}/settle", Admins, false, a.workSettled},
+
 		{"GET", "/account", SignedIn, false, a.showAccount},
 		{"POST", "/account", SignedIn, false, a.saveAccount},
 		{"POST", "/account/sessions/{id}/end", SignedIn, false, a.endSession},

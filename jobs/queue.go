@@ -68,6 +68,14 @@ func (q *Queue) Enqueue(ctx context.Context, tx *sql.Tx, job any, at time.Time) 
 	return nil
 }
 
+// Retry has a job that failed tried now, once more than it was meant to be.
+func (q *Queue) Retry(ctx context.Context, tx *sql.Tx, id int64) error {
+	if _, err := q.client.JobRetryTx(ctx, tx, id); err != nil {
+		return fmt.Errorf("try job %d again: %w", id, err)
+	}
+	return nil
+}
+
 func driver(database Database) (riverdriver.Driver[*sql.Tx], error) {
 	switch name := database.DialectName(); name {
 	case "sqlite":

@@ -38,6 +38,7 @@ const (
 	ReadPeople   Action = "people.read"
 	ManagePeople Action = "people.manage" // disable and enable a person
 	ReadHealth   Action = "portal.health" // stuck work, queue lengths, the reach of DTM
+	ManageWork   Action = "work.manage"   // have stuck work tried again, or say that it was looked after
 )
 
 var mayDo = map[Action][]Role{
@@ -63,6 +64,7 @@ var mayDo = map[Action][]Role{
 	ReadPeople:   {Admin, Auditor},
 	ManagePeople: {Admin},
 	ReadHealth:   {Admin, Auditor},
+	ManageWork:   {Admin},
 }
 
 // May reports whether the actor's roles allow the action. An action that is not in

@@ -21,6 +21,7 @@ import (
 	"countersign/mail"
 	"countersign/signing"
 	"countersign/web/templates"
+	"countersign/work"
 )
 
 // serve runs the site until the context ends, then drains.
@@ -211,7 +212,7 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 		return nil, nil, err
 	}
 	app := handlers.New(streams, handlers.Config{
-		Identity: checks, Signing: documents, Auth: login, Log: auditLog{store, tree, checker}, People: store.People(), Changes: store,
+		Identity: checks, Signing: documents, Work: &work.Service{Store: store.Work(), Signing: documents, Now: time.Now}, Auth: login, Log: auditLog{store, tree, checker}, People: store.People(), Changes: store,
 		Verify: verifier{roots}, Health: parts{store, folder, &warnings{store: store, failing: meters.failing, now: time.Now}}, Meter: meters, Trouble: func(err error) string { return string(store.Trouble(err)) },
 		Brand:   templates.Brand{Name: c.BrandName, Organization: c.Organization, HelpEmail: c.HelpEmail},
 		BaseURL: c.BaseURL, Issuer: origin(c.Issuer), Hue: c.BrandHue, Chroma: c.BrandChroma,

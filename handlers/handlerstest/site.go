@@ -31,6 +31,7 @@ import (
 	"countersign/idpsim"
 	"countersign/signing"
 	"countersign/web/templates"
+	"countersign/work"
 )
 
 // Options change the parts before the site starts; nil leaves a part as it is.
@@ -167,7 +168,7 @@ func (s *Site) startPages(o Options, log *slog.Logger) {
 	t := s.T
 	stop, cancel := context.WithCancel(context.Background())
 	s.Stop = cancel
-	hc := handlers.Config{Identity: s.Identity, Signing: s.Signing, Auth: s.Auth, Log: auditLog{s.DB, s.Tree, s.Checker}, People: s.DB.People(), Changes: s.DB,
+	hc := handlers.Config{Identity: s.Identity, Signing: s.Signing, Work: &work.Service{Store: s.DB.Work(), Signing: s.Signing, Now: s.Clock.Now}, Auth: s.Auth, Log: auditLog{s.DB, s.Tree, s.Checker}, People: s.DB.People(), Changes: s.DB,
 		Verify: verifier{s.Sim.Roots}, Health: fine{}, Brand: templates.Brand{Name: "Countersign", Organization: "Example Works", HelpEmail: "help@example.test"},
 		BaseURL: s.URL, Issuer: s.Provider.URL, Hue: 266, Chroma: 0.165, Trouble: func(err error) string { return string(s.DB.Trouble(err)) }, MaxBytes: 1 << 30, MaxVerify: 1 << 20, Now: s.Clock.Now, Logger: log}
 	change(o.Handlers, &hc)

@@ -234,6 +234,16 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 		return T(ctx, "stopped the signature"), T(ctx, "stop the signature")
 	case "signature.extend", "document.extend":
 		return T(ctx, "added proof for later years"), T(ctx, "add proof for later years")
+	case "document.extend-again":
+		return T(ctx, "had proof for later years tried again"), T(ctx, "have proof for later years tried again")
+	case "signature.again":
+		return T(ctx, "had the finishing tried again"), T(ctx, "have the finishing tried again")
+	case "work.again":
+		return T(ctx, "had waiting work tried again"), T(ctx, "have waiting work tried again")
+	case "work.settle":
+		return T(ctx, "looked after waiting work"), T(ctx, "look after waiting work")
+	case "work.manage":
+		return T(ctx, "looked after waiting work"), T(ctx, "look after waiting work")
 	case "person.bind":
 		return T(ctx, "was tied to a user at DigiCert"), T(ctx, "be tied to a user at DigiCert")
 	case "person.disable":

@@ -46,6 +46,14 @@ func homeSentence(ctx context.Context, v Home) string {
 	return T(ctx, "What happened here stands in the log.")
 }
 
+// workLink leads to what waits too long, with its number.
+func workLink(ctx context.Context, v Home) string {
+	if v.Stuck == 0 {
+		return T(ctx, "Work that waits")
+	}
+	return N(ctx, "One thing waits too long", "{{.Count}} things wait too long", v.Stuck)
+}
+
 func waitingSentence(ctx context.Context, v Home) string {
 	switch v.Validation.State {
 	case identity.ValidationStarted:

@@ -8,6 +8,7 @@ import (
 	"countersign/pades"
 	"countersign/people"
 	"countersign/signing"
+	"countersign/work"
 )
 
 // Page is what every page needs beside its own content. Handlers fill it; templates
@@ -76,6 +77,7 @@ type Home struct {
 	Total       int         // of own documents
 	Review      []ReviewRow // for admins: what waits, oldest first, at most 5
 	ReviewTotal int
+	Stuck       int // for admins: things that wait too long
 	Upload      UploadForm
 	Usual       string // how long an identity check usually takes, e.g. "a few hours"
 }
@@ -424,6 +426,24 @@ type Roles struct {
 type RoleRow struct {
 	Name, ID, Scope string
 	Permissions     []string
+}
+
+// Work is what waits longer than it should.
+type Work struct {
+	Page
+	Groups []WorkGroup // only those with rows
+}
+
+// WorkGroup is what waits of one kind.
+type WorkGroup struct {
+	Kind work.Kind
+	Rows []WorkRow
+}
+
+// WorkRow is one thing that waits.
+type WorkRow struct {
+	Item work.Item
+	Name string // of its owner; empty for mails and jobs
 }
 
 // Verify is the public page, before and after a file was given.
