@@ -25,6 +25,15 @@ func (a *Auth) List(ctx context.Context, actor people.Actor) ([]Session, error) 
 	return open, nil
 }
 
+// CountSessions counts a person's sessions that still count, for those who may read people.
+func (a *Auth) CountSessions(ctx context.Context, actor people.Actor, p people.ID) (int, error) {
+	if !people.May(actor, people.ReadPeople) {
+		return 0, fail("not_allowed", nil)
+	}
+	open, err := a.List(ctx, people.Actor{Person: p})
+	return len(open), err
+}
+
 // EndSession ends one of the actor's own sessions by its public id.
 func (a *Auth) EndSession(ctx context.Context, actor people.Actor, id string) error {
 	all, err := a.Store.Sessions(ctx, actor.Person)

@@ -68,12 +68,7 @@ func (s PeopleStore) SetLook(ctx context.Context, id people.ID, language, scheme
 }
 
 // PeopleQuery narrows the list of persons: newest first.
-type PeopleQuery struct {
-	Text     string // part of the name or of the address
-	Disabled *bool
-	After    string // cursor that the page before answered
-	Limit    int
-}
+type PeopleQuery = people.Query
 
 // List answers a page of persons and the cursor of the next; empty after the last.
 func (s PeopleStore) List(ctx context.Context, q PeopleQuery) (page []people.Person, next string, err error) {

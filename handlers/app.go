@@ -47,6 +47,8 @@ type People interface {
 	Person(ctx context.Context, id people.ID) (people.Person, error)
 	// Names answers the display names of those ids that exist.
 	Names(ctx context.Context, ids []people.ID) (map[people.ID]string, error)
+	// List answers a page of persons, newest first, and the cursor of the next.
+	List(ctx context.Context, q people.Query) (page []people.Person, next string, err error)
 	// SetLook keeps the language and colour scheme a person chose.
 	SetLook(ctx context.Context, id people.ID, language, scheme string) error
 }

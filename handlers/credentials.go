@@ -148,6 +148,9 @@ func (a *App) credential(r *http.Request) (templates.Credential, error) {
 		return view, err
 	}
 	if view.Own || actor.Has(people.Admin) {
+		if view.Open, view.Released, err = a.Signing.CountWith(ctx, actor, string(c.ID)); err != nil {
+			return view, err
+		}
 		view.CanSuspend = c.State == identity.CredentialActive && a.Identity.CanSuspend()
 		view.CanResume = c.State == identity.CredentialSuspended && a.Identity.CanSuspend()
 		view.CanRevoke = c.State == identity.CredentialActive || c.State == identity.CredentialSuspended
@@ -213,8 +216,9 @@ func (a *App) consequences(r *http.Request) (templates.Consequences, error) {
 		Reasons: revocationReasons, Ask: c.Row.Credential.Name, Errors: map[string]string{}}
 	view.Live = ""
 	view.Title = "Revoke this credential?"
-	view.Open, view.Released, err = a.Signing.CountWith(r.Context(), actorOf(r), id)
-	return view, err
+	view.Open, view.Released = c.Open, c.Released
+	view.Seen = fingerprintOf(c.Row.Credential.State, c.Open, c.Released)
+	return view, nil
 }
 
 func (a *App) revoke(w http.ResponseWriter, r *http.Request) error {
@@ -231,6 +235,10 @@ func (a *App) revoke(w http.ResponseWriter, r *http.Request) error {
 	}
 	if view.Typed != view.Ask {
 		view.Errors["typed"] = "This is not the name of the credential."
+	}
+	if len(view.Errors) == 0 && !sawThis(r, view.Seen) {
+		view.Changed = true
+		return a.page(w, r, http.StatusConflict, templates.ConsequencesPage(view))
 	}
 	if len(view.Errors) > 0 {
 		return a.page(w, r, http.StatusUnprocessableEntity, templates.ConsequencesPage(view))

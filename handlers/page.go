@@ -82,6 +82,8 @@ var flashes = map[string]flash{
 	"renewal-asked":   {"Asked for. An admin has it made.", "", ""},
 	"renewal-dropped": {"The request is taken back.", "", ""},
 	"default":         {"Kept. You sign with it unless you choose another.", "", ""},
+	"person-off":      {"Switched off. All their sessions are ended.", "", ""},
+	"person-on":       {"Switched on again.", "", ""},
 	"revoked":         {"Revoked, for good.", "", ""},
 	"log-check":       {"The check has begun. It takes seconds, or minutes for a large log.", "", ""},
 	"log-checking":    {"A check was running already.", "", ""},

@@ -80,7 +80,7 @@ func (a *App) Routes() []Route {
 		{"POST", "/credentials/{id}/resume", SignedIn, false, a.resume},
 		{"POST", "/credentials/{id}/renewal", SignedIn, false, a.askRenewal},
 		{"POST", "/credentials/{id}/renewal/drop", SignedIn, false, a.dropRenewal},
-		{"POST", "/credentials/{id}/renew", Admins, false, a.renew},
+		{"POST", "/credentials/{id}/renew", SignedIn, false, a.renew},
 		{"POST", "/credentials/{id}/default", SignedIn, false, a.setDefault},
 		{"GET", "/credentials/{id}/revoke", SignedIn, false, a.askRevoke},
 		{"POST", "/credentials/{id}/revoke", SignedIn, false, a.revoke},
@@ -121,6 +121,12 @@ func (a *App) Routes() []Route {
 		{"GET", "/work/live", Admins, true, a.watchWork},
 		{"POST", "/work/{id}/again", Admins, false, a.workAgain},
 		{"POST", "/work/{id}/settle", Admins, false, a.workSettled},
+
+		{"GET", "/people", Readers, false, a.showPeople},
+		{"GET", "/people/{id}", Readers, false, a.showPerson},
+		{"GET", "/people/{id}/disable", Readers, false, a.askDisable},
+		{"POST", "/people/{id}/disable", Readers, false, a.disable},
+		{"POST", "/people/{id}/enable", Readers, false, a.enable},
 
 		{"GET", "/account", SignedIn, false, a.showAccount},
 		{"POST", "/account", SignedIn, false, a.saveAccount},

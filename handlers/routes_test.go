@@ -44,7 +44,7 @@ func TestOnlyNamedRoutesNeedNoLogin(t *testing.T) {
 // rooms say whom the parts of the site are for.
 var rooms = map[string]handlers.Who{
 	"live": handlers.SignedIn, "account": handlers.SignedIn, "credentials": handlers.SignedIn, "documents": handlers.Signers, "sign": handlers.Signers, "ceremonies": handlers.Signers,
-	"identity-checks": handlers.Signers, "review": handlers.Admins, "work": handlers.Admins, "audit": handlers.Readers, "audit.csv": handlers.Readers, "roles": handlers.Readers,
+	"identity-checks": handlers.Signers, "review": handlers.Admins, "work": handlers.Admins, "audit": handlers.Readers, "audit.csv": handlers.Readers, "roles": handlers.Readers, "people": handlers.Readers,
 }
 
 func TestEachPartOfTheSiteIsForThoseItIsMeantFor(t *testing.T) {

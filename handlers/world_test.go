@@ -85,6 +85,8 @@ func (w *town) path(pattern string) string {
 		id = string(w.document)
 	case strings.HasPrefix(pattern, "/ceremonies/"):
 		id = string(w.ceremony)
+	case strings.HasPrefix(pattern, "/people/"):
+		id = string(w.ada.Person().ID)
 	case strings.HasPrefix(pattern, "/account/"):
 		id = w.session
 	case strings.HasPrefix(pattern, "/audit/"):

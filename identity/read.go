@@ -22,6 +22,15 @@ func (s *Service) Validations(ctx context.Context, a people.Actor) ([]Validation
 	return list, ofStore(err)
 }
 
+// ValidationsFor lists another person's identity checks, newest first, for an admin or auditor.
+func (s *Service) ValidationsFor(ctx context.Context, a people.Actor, p people.ID) ([]Validation, error) {
+	if err := s.allow(ctx, a, people.ReadAnyCheck, audit.Entry{Action: "validation.list-any", Object: "validation", Owner: p}); err != nil {
+		return nil, err
+	}
+	list, err := s.store.ValidationsOf(ctx, p)
+	return list, ofStore(err)
+}
+
 // Queue lists identity checks for the review desk, oldest first; next is the cursor of the
 // following page, empty on the last.
 func (s *Service) Queue(ctx context.Context, a people.Actor, q QueueQuery) (list []Validation, next string, err error) {

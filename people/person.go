@@ -43,6 +43,14 @@ type Person struct {
 	Version    int64
 }
 
+// Query narrows the list of persons: newest first.
+type Query struct {
+	Text     string // part of the name or of the address
+	Disabled *bool
+	After    string // cursor that the page before answered
+	Limit    int
+}
+
 // Has reports whether the person holds the role and is not disabled.
 func (p Person) Has(r Role) bool {
 	if p.Disabled {

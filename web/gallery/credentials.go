@@ -75,6 +75,8 @@ func credentials() []Entry {
 		Page: task(page(&ben, "Revoke this credential?", "credentials"), "Keep it", "/credentials/c-1"), Row: rows[1], Ask: "ada-example-7f2k19", Open: 1, Released: 19,
 		Reasons: []templates.Reason{{Code: "KEY_COMPROMISE", Text: "Somebody else may have used it"}, {Code: "SUPERSEDED", Text: "A newer credential takes its place"}}, Errors: map[string]string{},
 	}
+	changed := ask
+	changed.Changed, changed.Open = true, 0
 	wrong := ask
 	wrong.Own, wrong.Typed, wrong.Open, wrong.Released = true, "ada", 0, 0
 	wrong.Errors = map[string]string{"reason": "Choose a reason.", "typed": "This is not the name of the credential."}
@@ -85,5 +87,6 @@ func credentials() []Entry {
 		entry("credentials-soon-none", "Credentials: none ends soon", templates.CredentialsPage, noneSoon),
 		entry("credential-own", "Credential: one’s own, with a problem", templates.CredentialPage, mine),
 		entry("revoke", "Revoke a credential", templates.ConsequencesPage, ask),
+		entry("revoke-changed", "Revoke a credential: changed since it was read", templates.ConsequencesPage, changed),
 		entry("revoke-errors", "Revoke a credential, with errors", templates.ConsequencesPage, wrong))
 }

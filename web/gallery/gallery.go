@@ -39,7 +39,7 @@ func entry[V any](slug, name string, page func(V) templ.Component, view V) Entry
 // Pages lists everything there is to see.
 func Pages() []Entry {
 	var all []Entry
-	for _, part := range [][]Entry{homes(), checks(), documents(), signings(), checkings(), togethers(), reviews(), credentials(), audits(), verifies(), works(), others()} {
+	for _, part := range [][]Entry{homes(), checks(), documents(), signings(), checkings(), togethers(), reviews(), credentials(), persons(), audits(), verifies(), works(), others()} {
 		all = append(all, part...)
 	}
 	return all

@@ -63,6 +63,15 @@ func showsRenewal(v Credential) bool {
 	return n.At > 0 || n.CanAsk || n.CanMake || n.NeedsCheck && v.Own
 }
 
+// suspendSentence is what suspending means now.
+func suspendSentence(ctx context.Context, v Credential) string {
+	text := T(ctx, "Nothing can be signed with it until it is resumed. It can be resumed at any time.")
+	if v.Open > 0 {
+		text += " " + N(ctx, "{{.Count}} document is being signed with it now and stops.", "{{.Count}} documents are being signed with it now and stop.", v.Open)
+	}
+	return text
+}
+
 func renewalSteps(ctx context.Context) []string {
 	return []string{T(ctx, "Admin"), T(ctx, "DigiCert"), T(ctx, "In use")}
 }

@@ -334,6 +334,7 @@ type Credential struct {
 	EndsSoon                         bool
 	Default, CanDefault              bool // it is the one its owner signs with; it can become so
 	Renewal                          Renewal
+	Open, Released                   int // documents being signed with it, and signed
 	CanSuspend, CanResume, CanRevoke bool
 	Events                           []audit.Entry
 	Names                            map[people.ID]string
@@ -350,6 +351,27 @@ type Renewal struct {
 	Successor       *identity.Credential
 }
 
+// People lists who has signed in.
+type People struct {
+	Page
+	Rows  []people.Person
+	Text  string
+	Older string
+}
+
+// OnePerson is one of them, and what switching them off would mean.
+type OnePerson struct {
+	Page
+	Of                       people.Person
+	Own, CanManage           bool
+	Credentials, Usable      []identity.Credential // all; those that could sign
+	Checks                   []identity.Validation
+	Sessions, Open, Released int
+	Running                  int    // identity checks under way
+	Seen                     string // fingerprint of what is told here
+	Changed                  bool   // it was another when the button was pressed
+}
+
 // Consequences is the page that asks before a credential is revoked.
 type Consequences struct {
 	Page
@@ -359,6 +381,8 @@ type Consequences struct {
 	Chosen   string
 	Typed    string            // must equal Row.Credential.Name… see Ask
 	Ask      string            // the word to type
+	Seen     string            // fingerprint of what is told here
+	Changed  bool              // it was another when the button was pressed
 	Open     int               // signatures on the way that will stop
 	Released int               // signatures that stay provable
 	Errors   map[string]string // "reason", "typed"
