@@ -112,9 +112,7 @@ func (s *Sim) cscCalled(version string, f func(*cscCall) (any, error)) http.Hand
 	return func(w http.ResponseWriter, r *http.Request) {
 		c := &cscCall{Sim: s, r: r, version: version}
 		body, readErr := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
-		s.mu.Lock()
-		s.settle()
-		v, err := func() (any, error) {
+		v, err := s.locked(func() (any, error) {
 			if readErr != nil {
 				return nil, refuse(genericText)
 			}
@@ -122,13 +120,22 @@ func (s *Sim) cscCalled(version string, f func(*cscCall) (any, error)) http.Hand
 				return nil, err
 			}
 			return f(c)
-		}()
-		if saveErr := s.save(); err == nil {
-			err = saveErr
-		}
-		s.mu.Unlock()
+		})
 		s.answerCSC(w, v, err)
 	}
+}
+
+// locked makes a call under the lock, which it gives back also when the call breaks: the
+// others must not hang with it.
+func (s *Sim) locked(f func() (any, error)) (any, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.settle()
+	v, err := f()
+	if saveErr := s.save(); err == nil {
+		err = saveErr
+	}
+	return v, err
 }
 
 func (s *Sim) answerCSC(w http.ResponseWriter, v any, err error) {

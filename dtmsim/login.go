@@ -24,9 +24,7 @@ func (s *Sim) serveLogin(w http.ResponseWriter, r *http.Request) {
 		s.writeCSCError(w, refuse(genericText))
 		return
 	}
-	s.mu.Lock()
-	answer, err := c.login()
-	s.mu.Unlock()
+	answer, err := s.locked(c.login)
 	s.answerCSC(w, answer, err)
 }
 

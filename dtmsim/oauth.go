@@ -66,19 +66,13 @@ func (s *Sim) oauth(f func(*cscCall, url.Values) (any, error)) http.HandlerFunc 
 	return func(w http.ResponseWriter, r *http.Request) {
 		form, err := oauthForm(w, r)
 		c := &cscCall{Sim: s, r: r, version: "v1", in: map[string]json.RawMessage{}, auth: "oauth2"}
-		var v any
-		s.mu.Lock()
-		s.settle()
-		if err != nil {
-			err = refuse(genericText)
-		} else {
+		v, err := s.locked(func() (any, error) {
+			if err != nil {
+				return nil, refuse(genericText)
+			}
 			c.put("clientData", form.Get("clientData"))
-			v, err = f(c, form)
-		}
-		if saveErr := s.save(); err == nil {
-			err = saveErr
-		}
-		s.mu.Unlock()
+			return f(c, form)
+		})
 		s.answerCSC(w, v, err)
 	}
 }

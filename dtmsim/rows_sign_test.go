@@ -44,6 +44,7 @@ func TestRowsOfSignHash(t *testing.T) {
 		bad("11.9 signAlgo with SHA-1", object{"signAlgo": "1.2.840.113549.1.1.5"}, "Invalid parameter signAlgo"),
 		bad("11.9 signAlgoParams missing for PSS", object{"signAlgo": pssRSA}, "Missing (or invalid type) string parameter signAlgoParams"),
 		bad("11.9 signAlgoParams wrong", object{"signAlgo": pssRSA, "signAlgoParams": "MAA="}, "Invalid parameter signAlgoParams"),
+		bad("11.9 signAlgoParams with a salt that does not fit", object{"signAlgo": pssRSA, "signAlgoParams": pssOf(t, sha256OID, 256-32-2+1)}, "Invalid parameter signAlgoParams"),
 		bad("11.9 hashAlgo missing for RSA", object{"signAlgo": plainRSA}, "Missing (or invalid type) string parameter hashAlgo"),
 		bad("11.9 hashAlgo wrong", object{"hashAlgo": "1.2.3"}, "Invalid parameter hashAlgo"),
 		bad("11.9 hashAlgo SHA-1", object{"signAlgo": plainRSA, "hashAlgo": "1.3.14.3.2.26"}, "Invalid parameter hashAlgo"),
@@ -69,6 +70,13 @@ func TestRowsOfSignHash(t *testing.T) {
 			require.Len(t, out["signatures"], 2)
 			r.refused(m, in, 400, inv, "Invalid parameter SAD")
 		}},
+		{"11.9 signAlgoParams with the longest salt", func(t *testing.T) { // as pyHanko sends it
+			in := with(good, object{"SAD": r.authorized(s, "cp-rsa2048", 1, h), "signAlgo": pssRSA, "signAlgoParams": pssOf(t, sha256OID, 256-32-2)})
+			status, out := r.csc(m, in)
+			require.Equal(t, 200, status, "%v", out)
+			key := r.Certificate("ada").PublicKey.(*rsa.PublicKey)
+			require.NoError(t, rsa.VerifyPSS(key, crypto.SHA256, h, unb64(t, out["signatures"].([]any)[0]), &rsa.PSSOptions{SaltLength: 256 - 32 - 2}))
+		}},
 		{"11.9 certificate expired", func(t *testing.T) {
 			in := with(good, object{"SAD": r.authorized(s, "cp-rsa2048", 1, h)})
 			r.Advance(366 * 24 * time.Hour)
@@ -84,6 +92,8 @@ func TestRowsOfSignHash(t *testing.T) {
 		}},
 	})
 }
+
+var sha256OID = asn1.ObjectIdentifier{2, 16, 840, 1, 101, 3, 4, 2, 1}
 
 // pssOf writes RSASSA-PSS-params (RFC 8017, A.2.3).
 func pssOf(t *testing.T, hash asn1.ObjectIdentifier, salt int) string {

@@ -135,7 +135,7 @@ func (c *cscCall) scheme(cr *credential, digestLen int) (scheme, error) {
 		return scheme{hash: h}, nil
 	}
 	if algo == algoPSS {
-		return c.pssScheme(named)
+		return c.pssScheme(cr, named)
 	}
 	if named == 0 && c.version == "v0" { // v0 has no hashAlgo: the length tells
 		for _, h := range combined {
@@ -150,7 +150,7 @@ func (c *cscCall) scheme(cr *credential, digestLen int) (scheme, error) {
 	return scheme{hash: named}, nil
 }
 
-func (c *cscCall) pssScheme(named crypto.Hash) (scheme, error) {
+func (c *cscCall) pssScheme(cr *credential, named crypto.Hash) (scheme, error) {
 	text, err := c.need("signAlgoParams")
 	if err != nil {
 		return scheme{}, err
@@ -160,7 +160,8 @@ func (c *cscCall) pssScheme(named crypto.Hash) (scheme, error) {
 		return scheme{}, refuse("Invalid parameter signAlgoParams")
 	}
 	h, salt, ok := parsePSS(der)
-	if !ok {
+	// RFC 8017, 9.1.1: digest and salt have to fit. Some clients fill all that is left.
+	if !ok || salt > (cr.keyLen()+6)/8-h.Size()-2 {
 		return scheme{}, refuse("Invalid parameter signAlgoParams")
 	}
 	if named != 0 && named != h {
@@ -170,7 +171,7 @@ func (c *cscCall) pssScheme(named crypto.Hash) (scheme, error) {
 }
 
 // parsePSS reads RSASSA-PSS-params (RFC 8017, A.2.3). The mask must use the same digest,
-// which is SHA-256 or stronger, and the salt must not be longer than the digest.
+// which is SHA-256 or stronger.
 func parsePSS(der []byte) (crypto.Hash, int, bool) {
 	in := cryptobyte.String(der)
 	var params, field, alg, inner cryptobyte.String
@@ -195,7 +196,8 @@ func parsePSS(der []byte) (crypto.Hash, int, bool) {
 	if params.PeekASN1Tag(cbasn1.Tag(3).ContextSpecific().Constructed()) && (!explicit(3) || !field.ReadASN1Integer(&trailer)) {
 		return 0, 0, false
 	}
-	if !params.Empty() || trailer != 1 || salt < 1 || salt > int64(h.Size()) {
+	// Go takes a salt of 0 for one that is as long as fits.
+	if !params.Empty() || trailer != 1 || salt < 1 || salt > 1<<15 {
 		return 0, 0, false
 	}
 	return h, int(salt), true

@@ -1,7 +1,8 @@
 // Interop lets programs of others judge the files that package pades signs, and package pades
 // the files of others: pyHanko, EU DSS and veraPDF. It makes people, authorities and a clock
 // service on the loopback interface, signs samples of every kind, asks each judge what it
-// thinks of each file, and prints one line a judge. Samples that are spoilt on purpose must
+// thinks of each file, and prints one line a judge. pyHanko also signs through the simulator by
+// its own client of the CSC API. Samples that are spoilt on purpose must
 // fail, so that a judge that says yes to everything is found out.
 //
 // The judges are downloaded at the versions that are pinned beside them and kept in
@@ -55,7 +56,7 @@ func run(ctx context.Context, corpus string, verbose bool) error {
 		name  string
 		judge func(context.Context, *kit) ([]verdict, error)
 	}{
-		{"PADES", judgeOurselves}, {"PYHANKO", tools.pyHanko}, {"DSS", tools.dss}, {"VERAPDF", tools.veraPDF},
+		{"PADES", judgeOurselves}, {"PYHANKO", tools.pyHanko}, {"DSS", tools.dss}, {"VERAPDF", tools.veraPDF}, {"CSC", tools.csc},
 	} {
 		verdicts, err := j.judge(ctx, k)
 		if err != nil {
