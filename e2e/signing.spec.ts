@@ -67,6 +67,16 @@ test("a signer uploads, reads, signs with a code and a PIN, and independent read
   await ada.goto(`${world.portal}/documents`);
   await expect(ada.getByRole("row").filter({ hasText: "Supply agreement" })).toContainText("Signed");
   await picture(ada, "documents");
+
+  // Nobody does anything: the proof for later years comes by itself, and the open page is told.
+  await ada.getByRole("row").filter({ hasText: "Supply agreement" }).getByRole("link").first().click();
+  await expect(ada.getByRole("heading", { level: 2, name: "Level now: B-LT" })).toBeVisible({ timeout: 60_000 });
+  await picture(ada, "document-proof");
+  const later = await download(ada, world);
+  expect(later.bytes.subarray(0, got.bytes.length).equals(got.bytes) || later.bytes.equals(got.bytes)).toBe(true);
+  const proved = run("../bin/portal", "verify", "-roots", `${world.data}/roots.pem`, later.path);
+  expect(proved.out).toContain("PAdES B-LT");
+  expect(proved.code).toBe(0);
 });
 
 for (const [profile, factors] of [
