@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -34,6 +35,7 @@ type forger struct {
 	key       *rsa.PrivateKey
 	auth      *auth.Auth
 	clock     *clock
+	mu        sync.Mutex
 	keys      int // fetches of the key set
 	issuer    string
 	token     func(nonce string) string
@@ -60,6 +62,13 @@ func newForger(t *testing.T) *forger {
 }
 
 func (f *forger) serve(w http.ResponseWriter, r *http.Request) {
+	// A request that nobody waits for any more runs beside the test.
+	f.mu.Lock()
+	answer, keySet := f.answer, f.keySet
+	if r.URL.Path == "/keys" {
+		f.keys++
+	}
+	f.mu.Unlock()
 	switch r.URL.Path {
 	case "/.well-known/openid-configuration":
 		doc := map[string]any{"issuer": f.issuer, "authorization_endpoint": f.server.URL + "/authorize", "token_endpoint": f.server.URL + "/token",
@@ -69,15 +78,14 @@ func (f *forger) serve(w http.ResponseWriter, r *http.Request) {
 		}
 		writeJSON(w, doc)
 	case "/keys":
-		f.keys++
-		if f.keySet != nil {
-			f.keySet(w, r)
+		if keySet != nil {
+			keySet(w, r)
 			return
 		}
 		writeJSON(w, jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &f.key.PublicKey, KeyID: "k1", Algorithm: "RS256", Use: "sig"}}})
 	case "/token":
-		if f.answer != nil {
-			f.answer(w, r)
+		if answer != nil {
+			answer(w, r)
 			return
 		}
 		writeJSON(w, map[string]any{"access_token": "a", "token_type": "Bearer", "expires_in": 60, "id_token": f.token(r.PostFormValue("code"))})

@@ -71,7 +71,9 @@ func TestTroubleOfTheProviderSignsNobodyInAndPasses(t *testing.T) {
 					require.False(t, strings.HasSuffix(c.Name, "-session") && c.Value != "", "a session was given")
 				}
 				require.Zero(t, f.elsewhere, "no redirect is followed")
+				f.mu.Lock()
 				f.answer, f.keySet = nil, nil
+				f.mu.Unlock()
 				require.NoError(t, f.login(), "it has passed")
 			})
 		}
