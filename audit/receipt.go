@@ -60,6 +60,11 @@ func (t *Tree) Receipt(ctx context.Context, store ReceiptStore, entries []Entry)
 	if len(entries) == 0 || entries[0].Number < 0 {
 		return fail(ErrNotNumbered)
 	}
+	for _, e := range entries {
+		if e.Forgotten() { // nothing is left that a receipt could show
+			return fail(ErrNotFound)
+		}
+	}
 	cp, stamp, err := store.StampedFrom(ctx, entries[len(entries)-1].Number+1)
 	if err != nil {
 		return fail(err)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"countersign/audit"
 	"countersign/auth"
 	"countersign/idpsim"
 	"countersign/people"
@@ -186,7 +187,10 @@ func TestCallbackWorksOnce(t *testing.T) {
 	require.Equal(t, http.StatusForbidden, resp.StatusCode)
 	require.Equal(t, "attempt_used", s.lastError().Code)
 	require.Equal(t, 1, s.hits("/oauth/token"), "the code was not redeemed again")
-	require.Equal(t, "session.begin refused attempt_used", s.audited()[0])
+	require.Equal(t, []string{"session.begin done "}, s.audited(), "what nobody tries is counted, and is no entry")
+	refusals, err := s.db.Audit().Refusals(t.Context(), time.Time{})
+	require.NoError(t, err)
+	require.Contains(t, refusals, audit.Refusals{Kind: "session.begin attempt_used", Nobody: 1})
 }
 
 func TestCallbackRunsOut(t *testing.T) {

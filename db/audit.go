@@ -61,6 +61,12 @@ func (d *DB) AddEntries(ctx context.Context, tx *sqlx.Tx, added ...audit.Entry) 
 		if e.Outcome == "" {
 			e.Outcome = audit.Done
 		}
+		if write, err := d.thin(ctx, tx, &e); err != nil || !write {
+			if err != nil {
+				return err
+			}
+			continue
+		}
 		facts := e.Facts
 		if facts == nil {
 			facts = map[string]string{}

@@ -54,6 +54,7 @@ INSERT INTO audit (id, at, person, action, object, subject, owner, outcome) WITH
 	CASE i % 100 WHEN 0 THEN 'refused' ELSE 'done' END FROM g;
 UPDATE audit SET number = at - 1, hash = HASH WHERE at <= 29000;
 INSERT INTO audit_head (one, size, root, at) VALUES (1, 29000, HASH, 1);
+INSERT INTO audit_refusals (hour, kind, person, n) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 10000) SELECT CAST(i AS BIGINT) * 3600000, 'k', 'p' || i, 1 FROM g;
 INSERT INTO audit_checks (id, started_at, size, ended_at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 5000) SELECT 'x' || i, i, i, i FROM g;
 INSERT INTO audit_stamps (size, token, at, asked) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH, i, i FROM g;
 INSERT INTO audit_nodes (position, hash) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH FROM g;
@@ -189,6 +190,8 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 	add("last stamp", func(ctx context.Context) error { _, _, err := d.AuditTree().LastStamp(ctx); return err })
 	add("stamped", func(ctx context.Context) error { _, _, err := d.AuditTree().StampedFrom(ctx, 500); return err })
 	add("stamps", func(ctx context.Context) error { _, err := d.AuditTree().Stamps(ctx, 500, 600); return err })
+	add("refusals", func(ctx context.Context) error { _, err := d.Audit().Refusals(ctx, time.UnixMilli(9000*3600000)); return err })
+	add("old refusals", func(ctx context.Context) error { _, err := d.Audit().ForgetRefusals(ctx, time.UnixMilli(50*3600000)); return err })
 	add("checks of the log", func(ctx context.Context) error { _, err := d.AuditTree().Checks(ctx, 20); return err })
 	add("newest kept checkpoints", func(ctx context.Context) error { _, err := d.AuditTree().NewestKept(ctx, 20); return err })
 	add("a kept checkpoint", func(ctx context.Context) error { _, err := d.AuditTree().KeptAt(ctx, 500); return err })

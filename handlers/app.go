@@ -6,6 +6,7 @@ package handlers
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"time"
 
@@ -40,6 +41,15 @@ type Log interface {
 	Grown(ctx context.Context, older, newer int64) (audit.Grown, error)
 	// AskCheck begins a check; audit.ErrChecking when one runs.
 	AskCheck(ctx context.Context, by people.Actor) error
+	// Export writes the whole log from number first on, so that anybody can check it.
+	Export(ctx context.Context, w io.Writer, first int64, flush func()) error
+	// Refusals are those since a time that are counted and no entries.
+	Refusals(ctx context.Context, since time.Time) ([]audit.Refusals, error)
+}
+
+// Tally counts refusals of visitors who have not signed in; *audit.Tally is one.
+type Tally interface {
+	Refused(kind string)
 }
 
 // People reads persons; db's people store is one.
@@ -65,6 +75,7 @@ type Config struct {
 	Verify   Verifier
 	Health   Health
 	Meter    Meter // optional
+	Tally    Tally // optional
 	// Trouble sorts an error of the database that is nobody's fault here: "busy", "away",
 	// "full", "read_only"; empty for any other error.
 	Trouble func(error) string

@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -139,6 +140,12 @@ func (a *App) ended(r *http.Request, w *statusWriter, took time.Duration) {
 	}
 	if rec.route == "/static/" {
 		return
+	}
+	if a.Tally != nil && rec.person == "" {
+		switch rec.status {
+		case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusMethodNotAllowed, http.StatusTooManyRequests:
+			a.Tally.Refused("http " + strconv.Itoa(rec.status))
+		}
 	}
 	a.log.InfoContext(r.Context(), "request",
 		slog.String("request", rec.reference), slog.String("method", r.Method), slog.String("route", rec.route), slog.String("path", r.URL.Path),

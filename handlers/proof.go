@@ -13,7 +13,7 @@ import (
 // showProof is what proves that the log is whole.
 func (a *App) showProof(w http.ResponseWriter, r *http.Request) error {
 	ctx := r.Context()
-	view := templates.Proof{Page: a.pageFor(r, "Proof of the log", "audit"), By: map[string]string{}}
+	view := templates.Proof{Page: a.pageFor(r, "Proof of the log", "audit"), Export: "/audit/export", By: map[string]string{}}
 	var err error
 	if view.State, err = a.Log.State(ctx); err != nil {
 		return err
@@ -36,6 +36,9 @@ func (a *App) showProof(w http.ResponseWriter, r *http.Request) error {
 	}
 	for id, name := range names {
 		view.By[string(id)] = name
+	}
+	if view.Refusals, err = a.Log.Refusals(ctx, a.Now().AddDate(0, 0, -7)); err != nil {
+		return err
 	}
 	older, newer := sizeOf(r, "older"), sizeOf(r, "newer")
 	if kept := view.State.Kept; older == 0 && len(kept) > 0 {
@@ -73,4 +76,20 @@ func (a *App) checkLog(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return a.redirect(w, r, "/audit/log", "log-check")
+}
+
+// exportLog gives out the whole log, from a number on.
+func (a *App) exportLog(w http.ResponseWriter, r *http.Request) error {
+	h := w.Header()
+	h.Set("Content-Type", "application/x-ndjson")
+	h.Set("Content-Disposition", contentDisposition("attachment", "audit-log.jsonl"))
+	h.Set("Cache-Control", "no-store")
+	flush := func() { _ = http.NewResponseController(w).Flush() }
+	if err := a.Log.Export(r.Context(), w, sizeOf(r, "from"), flush); err != nil {
+		if r.Context().Err() == nil {
+			a.log.ErrorContext(r.Context(), "the log was not exported to its end", "request", referenceOf(r), "cause", err)
+		}
+		panic(http.ErrAbortHandler) // a file that ends early must not look like a whole one
+	}
+	return nil
 }

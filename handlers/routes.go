@@ -113,6 +113,7 @@ func (a *App) Routes() []Route {
 		{"GET", "/audit/dtm.csv", Readers, false, a.remoteCSV},
 		{"GET", "/audit/log", Readers, false, a.showProof},
 		{"POST", "/audit/log/check", Readers, false, a.checkLog},
+		{"GET", "/audit/export", Readers, false, a.exportLog},
 		{"GET", "/audit/{id}", Readers, false, a.showEntry},
 		{"GET", "/audit/{id}/receipt", Readers, false, a.entryReceipt},
 		{"GET", "/roles", Readers, false, a.showRoles},

@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"countersign/audit"
 	"countersign/blob"
@@ -121,6 +122,12 @@ func (l auditLog) Grown(ctx context.Context, older, newer int64) (audit.Grown, e
 }
 func (l auditLog) AskCheck(ctx context.Context, by people.Actor) error {
 	return l.checker.Ask(ctx, by)
+}
+func (l auditLog) Export(ctx context.Context, w io.Writer, first int64, flush func()) error {
+	return l.tree.Export(ctx, l.store.AuditTree(), w, first, flush)
+}
+func (l auditLog) Refusals(ctx context.Context, since time.Time) ([]audit.Refusals, error) {
+	return l.store.Audit().Refusals(ctx, since)
 }
 
 // verifier checks with the configured roots.

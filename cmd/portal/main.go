@@ -22,7 +22,7 @@ const usage = `portal <command>
   config [-markdown]                   print the configuration in force, or the reference of it
   verify [-roots FILE] [-json] FILE    check the signatures of a PDF, offline
   receipt verify FILE                  check a receipt of the audit log, offline; more with -h
-  audit key                            print the keys that checkpoints of the log are signed with
+  audit key | export | verify          the log's keys, the log as a file, and whether such a file holds
   version                              what this program is
 
 Configuration is described in docs/configuration.md.

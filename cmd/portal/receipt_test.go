@@ -1,12 +1,20 @@
 package main_test
 
 import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
 	"encoding/base64"
 	"encoding/json"
+	"encoding/pem"
+	"math/big"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -116,4 +124,81 @@ func TestTheKeysOfTheLogArePrinted(t *testing.T) {
 		require.Equal(t, 4, code)
 		require.Contains(t, out, "usage")
 	}
+}
+
+func TestAnExportOfTheLogIsJudgedByItsExitCode(t *testing.T) {
+	s := handlerstest.New(t, handlerstest.Options{})
+	s.SignIn("ada")
+	dora := s.SignIn("dora")
+	number := func() {
+		_, err := s.Tree.Number(t.Context())
+		require.NoError(t, err)
+	}
+	number()
+	_, err := s.Stamper.Run(t.Context())
+	require.NoError(t, err)
+	s.SignIn("ben")
+	number()
+	whole := dora.Get("/audit/export").Body
+	folder := t.TempDir()
+	file := func(name, content string) string {
+		path := filepath.Join(folder, name)
+		require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
+		return path
+	}
+	lines := strings.SplitAfter(whole, "\n")
+	key, roots, good := s.Tree.Signer.Key(), file("roots.pem", s.Sim.RootPEM()), file("log.jsonl", whole)
+	rest := file("rest.jsonl", dora.Get("/audit/export?from=1").Body)
+	first := file("first.jsonl", lines[0]+lines[1])
+	for name, c := range map[string]struct {
+		args []string
+		code int
+		word string
+	}{
+		"holds":               {[]string{"-key", key, "-roots", roots, good}, 0, "The log sign.example.test/audit holds"},
+		"in two parts":        {[]string{"-key", key, "-roots", roots, first, rest}, 0, "holds"},
+		"no roots":            {[]string{"-key", key, good}, 0, "was not judged"},
+		"other roots":         {[]string{"-key", key, "-roots", file("other.pem", otherRoot(t)), good}, 2, "not trusted"},
+		"no key":              {[]string{"-roots", roots, good}, 2, "anybody may have written"},
+		"cut off":             {[]string{"-key", key, first}, 2, "no checkpoint"},
+		"the beginning lacks": {[]string{"-key", key, rest}, 2, "not complete"},
+		"an entry lacks":      {[]string{"-key", key, file("lacks.jsonl", strings.Replace(whole, lines[2], "", 1))}, 1, "does not hold"},
+		"an entry changed":    {[]string{"-key", key, file("changed.jsonl", strings.Replace(whole, `\"at\":1`, `\"at\":2`, 1))}, 1, "does not hold"},
+		"no export":           {[]string{"-key", key, file("a.txt", "words")}, 4, ""},
+		"no file":             {[]string{filepath.Join(folder, "none.jsonl")}, 4, "none.jsonl"},
+		"nothing":             {nil, 4, "usage"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			out, code := portal(t, nil, append([]string{"audit", "verify"}, c.args...)...)
+			require.Equal(t, c.code, code, out)
+			require.Contains(t, out, c.word)
+		})
+	}
+
+	// The program writes the same from the database itself, and over no file that is there.
+	settings := setting(folder)
+	out, code := portal(t, settings, "migrate")
+	require.Zero(t, code, out)
+	path := filepath.Join(folder, "own.jsonl")
+	out, code = portal(t, settings, "audit", "export", "-o", path)
+	require.Zero(t, code, out)
+	out, code = portal(t, settings, "audit", "export", "-o", path)
+	require.Equal(t, 1, code, out)
+	out, code = portal(t, settings, "audit", "export", "-from", "-1")
+	require.Equal(t, 4, code, out)
+	out, code = portal(t, settings, "audit", "export")
+	require.Zero(t, code, out)
+	require.Contains(t, out, audit.ExportFormat)
+}
+
+// otherRoot is a root that signed nothing here.
+func otherRoot(t *testing.T) string {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	require.NoError(t, err)
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "Another root"}, NotBefore: time.Now().Add(-time.Hour),
+		NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, c, c, key.Public(), key)
+	require.NoError(t, err)
+	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }

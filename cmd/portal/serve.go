@@ -199,6 +199,8 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 		return nil, nil, err
 	}
 	tree := &audit.Tree{Store: store.AuditTree(), Signer: signer, CheckStamp: checkStamp}
+	tally := &audit.Tally{Store: store.Audit(), Now: time.Now}
+	go flushing(streams, tally, log)
 	checker := &audit.Checker{Store: store.AuditTree(), Tree: tree, Every: 24 * time.Hour, Log: log}
 	var stamper jobs.Work
 	if !c.NoTimestamp {
@@ -212,7 +214,7 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 		return nil, nil, err
 	}
 	app := handlers.New(streams, handlers.Config{
-		Identity: checks, Signing: documents, Work: &work.Service{Store: store.Work(), Signing: documents, Now: time.Now}, Auth: login, Log: auditLog{store, tree, checker}, People: store.People(), Changes: store,
+		Identity: checks, Signing: documents, Work: &work.Service{Store: store.Work(), Signing: documents, Now: time.Now}, Auth: login, Log: auditLog{store, tree, checker}, Tally: tally, People: store.People(), Changes: store,
 		Verify: verifier{roots}, Health: parts{store, folder, &warnings{store: store, failing: meters.failing, now: time.Now}}, Meter: meters, Trouble: func(err error) string { return string(store.Trouble(err)) },
 		Brand:   templates.Brand{Name: c.BrandName, Organization: c.Organization, HelpEmail: c.HelpEmail},
 		BaseURL: c.BaseURL, Issuer: origin(c.Issuer), Hue: c.BrandHue, Chroma: c.BrandChroma,

@@ -16,6 +16,9 @@ import (
 // longest upload, since a row speaks of them only afterwards.
 const strayAge = 24 * time.Hour
 
+// countAge is how long the counts of refusals are kept that are no entries of the log.
+const countAge = 400 * 24 * time.Hour
+
 // sweeper clears away what has ended: sessions, delivered mails, old counts, stray bytes.
 type sweeper struct {
 	login *auth.Auth
@@ -34,5 +37,6 @@ func (s sweeper) Sweep(ctx context.Context) (int, error) {
 		kept, err := s.store.KeepsBlob(ctx, id)
 		return err != nil || kept // cannot tell: keep
 	}, strayAge)
-	return sessions + mails + counts + stray, errors.Join(err, mailErr, countErr, blobErr)
+	refusals, refusalErr := s.store.Audit().ForgetRefusals(ctx, time.Now().Add(-countAge))
+	return sessions + mails + counts + stray + refusals, errors.Join(err, mailErr, countErr, blobErr, refusalErr)
 }

@@ -120,6 +120,14 @@ func (l auditLog) AskCheck(ctx context.Context, by people.Actor) error {
 	return l.checker.Ask(ctx, by)
 }
 
+func (l auditLog) Export(ctx context.Context, w io.Writer, first int64, flush func()) error {
+	return l.tree.Export(ctx, l.store.AuditTree(), w, first, flush)
+}
+
+func (l auditLog) Refusals(ctx context.Context, since time.Time) ([]audit.Refusals, error) {
+	return l.store.Audit().Refusals(ctx, since)
+}
+
 // clock is the simulator's clock service.
 type clock struct{ remote *dtmclient.Client }
 

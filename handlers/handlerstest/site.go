@@ -69,6 +69,7 @@ type Site struct {
 	Tree     *audit.Tree
 	Stamper  *audit.Stamper
 	Checker  *audit.Checker
+	Tally    *audit.Tally
 	Secrets  []string // configured ones: keys, client secrets
 	hits     hits
 	signing  signing.Options
@@ -160,6 +161,7 @@ func (s *Site) startServices(o Options, log *slog.Logger) {
 	require.NoError(t, err)
 	s.Tree = &audit.Tree{Store: s.DB.AuditTree(), Signer: signer, Now: s.Clock.Now}
 	s.Checker = &audit.Checker{Store: s.DB.AuditTree(), Tree: s.Tree, Every: 24 * time.Hour, Now: s.Clock.Now, Log: log}
+	s.Tally = &audit.Tally{Store: s.DB.Audit(), Now: s.Clock.Now}
 	s.Stamper = &audit.Stamper{Store: s.DB.AuditTree(), Clock: clock{client}, Every: time.Hour, Now: s.Clock.Now}
 	s.Secrets = append(s.Secrets, s.Sim.APIKey, s.Sim.ClientSecret, string(masterKey))
 }
@@ -168,7 +170,7 @@ func (s *Site) startPages(o Options, log *slog.Logger) {
 	t := s.T
 	stop, cancel := context.WithCancel(context.Background())
 	s.Stop = cancel
-	hc := handlers.Config{Identity: s.Identity, Signing: s.Signing, Work: &work.Service{Store: s.DB.Work(), Signing: s.Signing, Now: s.Clock.Now}, Auth: s.Auth, Log: auditLog{s.DB, s.Tree, s.Checker}, People: s.DB.People(), Changes: s.DB,
+	hc := handlers.Config{Identity: s.Identity, Signing: s.Signing, Work: &work.Service{Store: s.DB.Work(), Signing: s.Signing, Now: s.Clock.Now}, Auth: s.Auth, Log: auditLog{s.DB, s.Tree, s.Checker}, Tally: s.Tally, People: s.DB.People(), Changes: s.DB,
 		Verify: verifier{s.Sim.Roots}, Health: fine{}, Brand: templates.Brand{Name: "Countersign", Organization: "Example Works", HelpEmail: "help@example.test"},
 		BaseURL: s.URL, Issuer: s.Provider.URL, Hue: 266, Chroma: 0.165, Trouble: func(err error) string { return string(s.DB.Trouble(err)) }, MaxBytes: 1 << 30, MaxVerify: 1 << 20, Now: s.Clock.Now, Logger: log}
 	change(o.Handlers, &hc)

@@ -79,6 +79,7 @@ func proofs() []templates.Proof {
 			Stamps: map[int64]audit.Stamp{18112: {Size: 18112, At: ago(38 * time.Minute)}, 17955: {Size: 17955, At: ago(98 * time.Minute)}, 16020: {Size: 16020, At: ago(26 * time.Hour)}}},
 		Grown: &audit.Grown{Older: all[3], Newer: newest, Path: [][]byte{fingerprint("a"), fingerprint("b"), fingerprint("c")}, Holds: true}}
 	good.Last = &good.State.Checks[0]
+	good.Refusals = []audit.Refusals{{Kind: "http 404", Nobody: 12840}, {Kind: "session.begin answer_invalid", Nobody: 61}, {Kind: "document.read not_found", People: 340}}
 	running := good
 	running.State.Checks = append([]audit.Checked{{ID: "r", StartedAt: ago(9 * time.Second), Size: 18204, AskedBy: eve.ID, Progress: audit.Progress{Seen: 9500}}}, checks[:1]...)
 	running.Runs, running.Last, running.State.Stamps = &running.State.Checks[0], &running.State.Checks[1], nil

@@ -175,6 +175,9 @@ func allKeys(t *testing.T) []key {
 	t.Helper()
 	var keys []key
 	for name, file := range goFiles(t) {
+		if strings.HasPrefix(filepath.ToSlash(name), "signing/fsck") { // for whoever runs portal fsck
+			continue
+		}
 		keys = append(keys, keysIn(filepath.ToSlash(filepath.Dir(name)), file)...)
 		if name == "web/templates/report_sentences.go" {
 			ast.Inspect(file, func(n ast.Node) bool {

@@ -11,12 +11,13 @@ import (
 // Proof is the page on which the log proves itself.
 type Proof struct {
 	Page
-	State  audit.State
-	Last   *audit.Checked // that has ended
-	Runs   *audit.Checked
-	By     map[string]string // names of those who asked for checks
-	Grown  *audit.Grown      // nil: there is nothing to prove yet
-	Export string            // path
+	State    audit.State
+	Last     *audit.Checked // that has ended
+	Runs     *audit.Checked
+	By       map[string]string // names of those who asked for checks
+	Grown    *audit.Grown      // nil: there is nothing to prove yet
+	Export   string            // path
+	Refusals []audit.Refusals  // of the last seven days, counted and no entries
 }
 
 // Violated is what the last check of the log found, nil when all held.
