@@ -75,7 +75,7 @@ func (v *verification) compareAll() error {
 	for n := len(revs) - 1; n > 0; n-- {
 		later[n] = later[n+1]
 		if c := steps[stepKey{n, revs[n-1].End}]; c != nil {
-			later[n] = c.finding.and(later[n+1])
+			later[n] = c.and(later[n+1])
 		}
 	}
 	for _, it := range v.items {
