@@ -34,8 +34,9 @@ func versioned() (file []byte, cuts []int64) {
 	b.Object(10, "<</A 11 0 R>>")
 	b.Object(11, "<</Only 54 0 R>>")
 	end(true)
-	b.Pack(20, map[int]string{30: "<</P 55 0 R>>", 31: "[56 0 R]"})
-	end(false)
+	head, body := "30 0 31 14 ", "<</P 55 0 R>> [56 0 R]"
+	b.Stream(20, fmt.Sprintf("/Type /ObjStm /N 2 /First %d", len(head)), head+body) // nothing says so of 30 and 31
+	end(true)
 	b.Pack(21, map[int]string{31: "[57 0 R]"})
 	b.Object(11, "null")
 	end(false)
