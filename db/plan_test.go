@@ -190,8 +190,14 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 	add("last stamp", func(ctx context.Context) error { _, _, err := d.AuditTree().LastStamp(ctx); return err })
 	add("stamped", func(ctx context.Context) error { _, _, err := d.AuditTree().StampedFrom(ctx, 500); return err })
 	add("stamps", func(ctx context.Context) error { _, err := d.AuditTree().Stamps(ctx, 500, 600); return err })
-	add("refusals", func(ctx context.Context) error { _, err := d.Audit().Refusals(ctx, time.UnixMilli(9000*3600000)); return err })
-	add("old refusals", func(ctx context.Context) error { _, err := d.Audit().ForgetRefusals(ctx, time.UnixMilli(50*3600000)); return err })
+	add("refusals", func(ctx context.Context) error {
+		_, err := d.Audit().Refusals(ctx, time.UnixMilli(9000*3600000))
+		return err
+	})
+	add("old refusals", func(ctx context.Context) error {
+		_, err := d.Audit().ForgetRefusals(ctx, time.UnixMilli(50*3600000))
+		return err
+	})
 	add("checks of the log", func(ctx context.Context) error { _, err := d.AuditTree().Checks(ctx, 20); return err })
 	add("newest kept checkpoints", func(ctx context.Context) error { _, err := d.AuditTree().NewestKept(ctx, 20); return err })
 	add("a kept checkpoint", func(ctx context.Context) error { _, err := d.AuditTree().KeptAt(ctx, 500); return err })
