@@ -39,12 +39,13 @@ func (s OutboxStore) Claim(ctx context.Context, now, lease time.Time, n int) ([]
 	if s.db.Dialect == Postgres {
 		skip = " FOR UPDATE SKIP LOCKED"
 	}
-	claim := "UPDATE outbox SET taken_till = ?, tries = tries + 1 WHERE " + free +
-		" AND id IN (SELECT id FROM outbox WHERE " + free + " ORDER BY due_at, id LIMIT ?" + skip + ")" +
+	// Materialized: as a subquery it may be run once for each row, and takes others every time.
+	claim := "WITH due AS MATERIALIZED (SELECT id FROM outbox WHERE " + free + " ORDER BY due_at, id LIMIT ?" + skip + ")" +
+		" UPDATE outbox SET taken_till = ?, tries = tries + 1 WHERE " + free + " AND id IN (SELECT id FROM due)" +
 		" RETURNING id, recipient, subject, body, language, about, created_at, due_at, tries, taken_till"
 	var rows []outboxRow
 	err := s.db.InTx(ctx, func(tx *sqlx.Tx) error {
-		return tx.SelectContext(ctx, &rows, tx.Rebind(claim), ms(lease), ms(now), ms(now), ms(now), ms(now), n)
+		return tx.SelectContext(ctx, &rows, tx.Rebind(claim), ms(now), ms(now), n, ms(lease), ms(now), ms(now))
 	})
 	if err != nil {
 		return nil, fmt.Errorf("claim mail: %w", err)

@@ -25,6 +25,7 @@ var parsesAhead = []string{"ParseMultipartForm", "MultipartForm", "FormFile", "F
 var mayParse = map[string][]string{
 	"handlers/plain.go":     {"ParseForm"},     // guard has bounded the body to 64 KiB, and ParseForm reads no files
 	"dtmsim/pages.go":       {"PostFormValue"}, // the simulator bounds the body to 64 KiB in the same file
+	"dtmsim/consent.go":     {"PostFormValue"},
 	"dtmsim/pages_desk.go":  {"PostFormValue"},
 	"dtmsim/pages_phone.go": {"PostFormValue"},
 	"idpsim/pages.go":       {"PostFormValue"}, // bounded to 1 MiB in idpsim.go

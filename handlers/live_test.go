@@ -106,8 +106,10 @@ func TestAnOpenPageIsToldOfAChange(t *testing.T) {
 
 	code := w.ada.Code(w.ceremony)
 	second := ceremony.next()
-	require.NotEqual(t, first.data, second.data)
-	require.Contains(t, second.data, `name="otp"`)
+	for !strings.Contains(second.data, `name="otp"`) { // what is checked while the person reads comes before
+		require.NotEqual(t, first.data, second.data)
+		second = ceremony.next()
+	}
 	require.Equal(t, 303, w.ada.Approve(w.ceremony, code).StatusCode)
 	for last := ceremony.next(); ; last = ceremony.next() {
 		require.Empty(t, handlerstest.Inline(last.data))

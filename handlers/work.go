@@ -68,6 +68,8 @@ func (a *App) looked(w http.ResponseWriter, r *http.Request, err error, done str
 	switch {
 	case errors.Is(err, work.ErrForbidden):
 		return notYours
+	case errors.Is(err, work.ErrNotFound):
+		return notFound
 	case errors.Is(err, work.ErrGone):
 		return a.redirect(w, r, "/work", "waits-no-more")
 	case err != nil:

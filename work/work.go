@@ -104,6 +104,9 @@ type Change struct {
 // ErrGone is answered for an item that does not wait any more.
 var ErrGone = errors.New("it does not wait any more")
 
+// ErrNotFound is answered for a reference that names no item there could be.
+var ErrNotFound = errors.New("there is no such item")
+
 // ErrForbidden is answered when the roles do not allow it.
 var ErrForbidden = errors.New("the roles do not allow it")
 
@@ -193,7 +196,7 @@ func (s *Service) command(ctx context.Context, a people.Actor, action, ref strin
 		return k, id, errors.Join(ErrForbidden, s.Store.Apply(ctx, Change{Entries: []audit.Entry{e}}))
 	}
 	if !ok || id == "" || !slices.Contains(Kinds(), k) {
-		return k, id, ErrGone
+		return k, id, ErrNotFound
 	}
 	return k, id, nil
 }
