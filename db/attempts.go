@@ -65,20 +65,30 @@ func checkLimits(ctx context.Context, tx *sqlx.Tx, limits []signing.Limit) error
 
 const forgetAtOnce = 5000
 
-// ForgetAttempts deletes what was counted before the time: the oldest first, so that a
-// sweep after a long while does not hold up everybody who writes.
-func (s signingStore) ForgetAttempts(ctx context.Context, before time.Time) (int, error) {
+// ForgetOld deletes what was counted and what was checked before the time: the oldest
+// first, so that a sweep after a long while does not hold up everybody who writes.
+func (s signingStore) ForgetOld(ctx context.Context, before time.Time) (n int, err error) {
+	for _, table := range []string{"attempts", "checks"} {
+		gone, err := s.forgetOld(ctx, table, before)
+		if n += gone; err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+func (s signingStore) forgetOld(ctx context.Context, table string, before time.Time) (int, error) {
 	upTo := ms(before)
 	var at int64
-	err := s.Read.GetContext(ctx, &at, s.Read.Rebind("SELECT at FROM attempts WHERE at < ? ORDER BY at LIMIT 1 OFFSET ?"), upTo, forgetAtOnce)
+	err := s.Read.GetContext(ctx, &at, s.Read.Rebind("SELECT at FROM "+table+" WHERE at < ? ORDER BY at LIMIT 1 OFFSET ?"), upTo, forgetAtOnce)
 	if err == nil {
 		upTo = at + 1
 	} else if !errors.Is(err, sql.ErrNoRows) {
-		return 0, fmt.Errorf("find old attempts: %w", err)
+		return 0, fmt.Errorf("find old %s: %w", table, err)
 	}
-	done, err := s.Write.ExecContext(ctx, s.Write.Rebind("DELETE FROM attempts WHERE at < ?"), upTo)
+	done, err := s.Write.ExecContext(ctx, s.Write.Rebind("DELETE FROM "+table+" WHERE at < ?"), upTo)
 	if err != nil {
-		return 0, fmt.Errorf("forget attempts: %w", err)
+		return 0, fmt.Errorf("forget old %s: %w", table, err)
 	}
 	n, err := done.RowsAffected()
 	return int(n), err

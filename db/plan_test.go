@@ -162,7 +162,7 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 			{Action: "otp.try", Subject: "p8", Except: "otp.back", After: "otp.right", Max: 1000}},
 			Quota: &signing.QuotaCheck{Owner: heavy, Bytes: 1 << 60, Files: 1 << 30}})
 	})
-	add("old attempts", func(ctx context.Context) error { _, err := s.ForgetAttempts(ctx, time.UnixMilli(50)); return err })
+	add("old attempts", func(ctx context.Context) error { _, err := s.ForgetOld(ctx, time.UnixMilli(50)); return err })
 	add("kept bytes", func(ctx context.Context) error { _, err := d.KeepsBlob(ctx, "b5"); return err })
 	for name, f := range map[string]audit.Filter{
 		"": {}, " next": {After: "9000_e9000"}, " of an owner": {Owner: heavy}, " of a light owner": {Owner: "p7", After: "9000_e9000"},

@@ -234,7 +234,7 @@ func TestALimitIsCountedFromTheLastRightOne(t *testing.T) {
 	})
 }
 
-func TestOldAttemptsAreForgottenOldestFirstAndNoOthers(t *testing.T) {
+func TestWhatIsOldIsForgottenOldestFirstAndNothingElse(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
 		now := time.UnixMilli(1_700_000_000_000)
 		s := d.Signing()
@@ -248,18 +248,29 @@ func TestOldAttemptsAreForgottenOldestFirstAndNoOthers(t *testing.T) {
 			require.NoError(t, d.Read.Get(&n, "SELECT count(*) FROM attempts"))
 			return n
 		}
-		n, err := s.ForgetAttempts(t.Context(), now)
+		n, err := s.ForgetOld(t.Context(), now)
 		require.NoError(t, err)
 		require.Equal(t, 5001, n)
 		var oldest int64
 		require.NoError(t, d.Read.Get(&oldest, "SELECT min(at) FROM attempts"))
 		require.Equal(t, now.Add(-199*time.Second).UnixMilli(), oldest)
-		n, err = s.ForgetAttempts(t.Context(), now)
+		n, err = s.ForgetOld(t.Context(), now)
 		require.NoError(t, err)
 		require.Equal(t, 199, n)
 		require.Equal(t, 2, left())
-		n, err = s.ForgetAttempts(t.Context(), now)
+		n, err = s.ForgetOld(t.Context(), now)
 		require.NoError(t, err)
 		require.Zero(t, n)
+
+		c := signing.CeremonyID("y1")
+		require.NoError(t, s.Apply(t.Context(), signing.Change{Ceremonies: ceremonyMoves{{To: aCeremony(dbtest.Person(t, d, people.Person{}).ID, "y1")}}, Checks: []signing.Check{
+			{Ceremony: c, Name: "clock", State: signing.CheckOK, At: now.Add(-time.Second)}, {Ceremony: c, Name: "key", State: signing.CheckOK, At: now}}}))
+		n, err = s.ForgetOld(t.Context(), now)
+		require.NoError(t, err)
+		require.Equal(t, 1, n)
+		checks, err := s.Checks(t.Context(), c)
+		require.NoError(t, err)
+		require.Len(t, checks, 1)
+		require.Equal(t, "key", checks[0].Name)
 	})
 }

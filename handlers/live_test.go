@@ -94,13 +94,14 @@ func TestAnOpenPageIsToldOfAChange(t *testing.T) {
 	w := newTown(t, handlerstest.Options{})
 	other := w.SignIn("ada") // as in another tab
 	ceremony := listen(t, other, "/ceremonies/"+string(w.ceremony)+"/live")
+	elsewhere := listen(t, other, w.Replica()+"/ceremonies/"+string(w.ceremony)+"/live")
 	document := listen(t, other, "/documents/"+string(w.document)+"/live")
 	desk := listen(t, w.cleo, "/review/live")
 	home := listen(t, other, "/live")
 	first := ceremony.next()
 	require.Empty(t, first.name)
 	require.NotContains(t, first.data, "<html")
-	for _, s := range []*stream{document, desk, home} {
+	for _, s := range []*stream{elsewhere, document, desk, home} {
 		s.next()
 	}
 
@@ -119,6 +120,9 @@ func TestAnOpenPageIsToldOfAChange(t *testing.T) {
 		}
 	}
 	ceremony.ends()
+	for last := elsewhere.next(); last.name != closeName(t); last = elsewhere.next() {
+	}
+	elsewhere.ends()
 	require.Contains(t, document.next().data, "<")
 	require.Contains(t, home.next().data, "<")
 

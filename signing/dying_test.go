@@ -147,8 +147,8 @@ func (x dyingStore) Extension(ctx context.Context, id signing.DocumentID) (signi
 func (x dyingStore) CountWith(ctx context.Context, credential string) (int, int, error) {
 	return x.s.CountWith(ctx, credential)
 }
-func (x dyingStore) ForgetAttempts(ctx context.Context, before time.Time) (int, error) {
-	return x.s.ForgetAttempts(ctx, before)
+func (x dyingStore) ForgetOld(ctx context.Context, before time.Time) (int, error) {
+	return x.s.ForgetOld(ctx, before)
 }
 func (x dyingStore) Overdue(ctx context.Context, now time.Time, n int) (signing.Overdue, error) {
 	return get(x.d, func() (signing.Overdue, error) { return x.s.Overdue(ctx, now, n) })

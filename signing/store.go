@@ -139,9 +139,9 @@ type Store interface {
 	// CountWith counts signatures made with a credential: those on the way and those
 	// released, each at most 1000.
 	CountWith(ctx context.Context, credential string) (open, released int, err error)
-	// ForgetAttempts deletes what was counted before the time, some thousands at most, and
-	// answers how many.
-	ForgetAttempts(ctx context.Context, before time.Time) (int, error)
+	// ForgetOld deletes what was counted and what was checked before the time, some thousands of
+	// each at most, and answers how many.
+	ForgetOld(ctx context.Context, before time.Time) (int, error)
 	// Overdue lists open rows past their deadline, oldest first, at most n of each.
 	Overdue(ctx context.Context, now time.Time, n int) (Overdue, error)
 }

@@ -51,9 +51,10 @@ func (s *Service) LookAgain(ctx context.Context) (int, error) {
 	return moved, errors.Join(errs...)
 }
 
-// Sweep forgets what was counted longer ago than any limit looks, and answers how much.
+// Sweep forgets what was counted longer ago than any limit looks, and what was checked for
+// ceremonies that are long over; it answers how much.
 func (s *Service) Sweep(ctx context.Context) (int, error) {
-	n, err := s.Store.ForgetAttempts(ctx, s.now().Add(-rest-time.Hour)) // clocks of replicas differ a little
+	n, err := s.Store.ForgetOld(ctx, s.now().Add(-rest-time.Hour)) // clocks of replicas differ a little
 	if err != nil {
 		return n, fmt.Errorf("forget what was counted: %w", err)
 	}

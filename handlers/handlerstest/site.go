@@ -23,6 +23,7 @@ import (
 	"countersign/auth"
 	"countersign/blob"
 	"countersign/db"
+	"countersign/db/dbtest"
 	"countersign/dtmclient"
 	"countersign/dtmsim"
 	"countersign/dtmsim/dtmtest"
@@ -190,10 +191,14 @@ func (s *Site) startPages(o Options, log *slog.Logger) {
 	})
 }
 
-// Replica serves the same site a second time, over the same database, and answers its address.
+// Replica serves the same site a second time, over the same database, and answers its
+// address. On PostgreSQL it hears of changes on a connection of its own, as another process would.
 func (s *Site) Replica() string {
 	s.T.Helper()
 	c := s.pages
+	if s.DB.Dialect == db.Postgres {
+		c.Changes = dbtest.Open(s.T, s.DB.URL())
+	}
 	c.Signing = signing.NewService(s.signing)
 	server := httptest.NewTLSServer(handlers.New(context.Background(), c).Handler())
 	s.T.Cleanup(server.Close)
