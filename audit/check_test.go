@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -38,19 +40,39 @@ func asOwner(t *testing.T, d *db.DB, statements ...string) {
 	}
 }
 
-// grown is a log of 1203 entries with three kept checkpoints, the second of which is stamped.
+// grown is a log of 1203 entries with three kept checkpoints, the second of which is
+// stamped. Its last entry is of now.
 func grown(t *testing.T) (*db.DB, *audit.Tree) {
 	t.Helper()
-	d := dbtest.New(t)
-	ctx := context.Background()
-	now := time.Now().Add(-time.Hour)
-	tree := &audit.Tree{Store: d.AuditTree(), Signer: signer(t, 7), Now: func() time.Time { return now },
+	growth.Do(func() { grownFile = grow(t) })
+	path := filepath.Join(t.TempDir(), "grown.db")
+	require.NoError(t, os.WriteFile(path, grownFile, 0o600))
+	d := dbtest.Open(t, "sqlite:"+path)
+	return d, treeOf(t, d, time.Now)
+}
+
+var (
+	growth    sync.Once
+	grownFile []byte // a copy is much quicker than growing again
+)
+
+func treeOf(t *testing.T, d *db.DB, now func() time.Time) *audit.Tree {
+	t.Helper()
+	return &audit.Tree{Store: d.AuditTree(), Signer: signer(t, 7), Now: now,
 		CheckStamp: func(signed string, token []byte) error {
 			if string(token) != "stamp of "+signed {
 				return errors.New("not over this")
 			}
 			return nil
 		}}
+}
+
+func grow(t *testing.T) []byte {
+	t.Helper()
+	d := dbtest.New(t)
+	ctx := context.Background()
+	now := time.Now().Add(-time.Hour)
+	tree := treeOf(t, d, func() time.Time { return now })
 	for i, n := range []int{7, 400, 796} {
 		write(t, d, n)
 		_, err := tree.Number(ctx)
@@ -65,7 +87,11 @@ func grown(t *testing.T) (*db.DB, *audit.Tree) {
 	kept, err := d.AuditTree().Kept(ctx, 0, 10)
 	require.NoError(t, err)
 	require.Len(t, kept, 3)
-	return d, tree
+	path := filepath.Join(t.TempDir(), "copy.db")
+	d.Write.MustExec("VACUUM INTO ?", path)
+	file, err := os.ReadFile(path)
+	require.NoError(t, err)
+	return file
 }
 
 // What somebody who owns the database can do, and what a check says of it.

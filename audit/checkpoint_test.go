@@ -82,10 +82,12 @@ func TestAForgedCheckpointIsNotOpened(t *testing.T) {
 	_, err = audit.OpenCheckpoint(cp.Note)
 	require.ErrorIs(t, err, audit.ErrUnknownKey)
 	for i := range len(cp.Note) {
-		forged := []byte(cp.Note)
-		forged[i] ^= 1
-		_, err := audit.OpenCheckpoint(string(forged), s.Key(), other.Key())
-		require.Error(t, err, "byte %d", i)
+		for bit := range 8 {
+			forged := []byte(cp.Note)
+			forged[i] ^= 1 << bit
+			_, err := audit.OpenCheckpoint(string(forged), s.Key(), other.Key())
+			require.Error(t, err, "byte %d, bit %d", i, bit)
+		}
 	}
 	for name, text := range map[string]string{
 		"another origin": "elsewhere.example/audit\n5\n" + base64.StdEncoding.EncodeToString(cp.Root) + "\n",
