@@ -19,6 +19,9 @@ const (
 	// readPatience bounds a statement outside of a transaction whose context has no deadline:
 	// a server that stands still does not answer, and does not hang up either.
 	readPatience = 15 * time.Second
+	// wakePatience bounds the question whether a connection that rested still stands. Two are
+	// asked before a new one is made.
+	wakePatience = 2 * time.Second
 	wholeTries   = 3 // of a transaction that PostgreSQL took back
 )
 
@@ -81,6 +84,13 @@ func (p patient) Connect(ctx context.Context) (driver.Conn, error) {
 }
 
 type patientConn struct{ *stdlib.Conn }
+
+// ResetSession is called before a connection is used again.
+func (c *patientConn) ResetSession(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, wakePatience)
+	defer cancel()
+	return c.Conn.ResetSession(ctx)
+}
 
 func patiently(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ok := ctx.Deadline(); ok {

@@ -145,14 +145,17 @@ func TestOnlyWhatIsThereAndMayBeIsTriedAgain(t *testing.T) {
 	w := newTown(t, handlerstest.Options{})
 	_, signatures := w.Ceremony(w.ceremony)
 	state := w.Snapshot()
-	for _, ref := range []string{"finishing-" + string(signatures[0].ID), "finishing-nobody", "stopped-" + string(w.document), "mail-x", "job-1", "failingjob-x", "failingjob-99",
-		"closed-" + string(w.document), "approval-" + string(w.check), "nonsense", "-", "unknown-" + string(signatures[0].ID)} {
+	for _, ref := range []string{"finishing-" + string(signatures[0].ID), "finishing-nobody", "stopped-" + string(w.document), "mail-x", "failingjob-x", "failingjob-99",
+		"closed-" + string(w.document), "approval-" + string(w.check), "unknown-" + string(signatures[0].ID)} {
 		for _, deed := range []string{"again", "settle"} {
 			a := w.cleo.Post("/work/" + ref + "/" + deed)
 			require.Equal(t, 303, a.StatusCode, "%s %s: %s", ref, deed, a.Body)
 			require.Equal(t, http.StatusForbidden, w.dora.Post("/work/"+ref+"/"+deed).StatusCode)
 			require.Equal(t, http.StatusForbidden, w.ada.Post("/work/"+ref+"/"+deed).StatusCode)
 		}
+	}
+	for _, ref := range []string{"job-1", "nonsense", "-", "mail-"} {
+		require.Equal(t, http.StatusNotFound, w.cleo.Post("/work/"+ref+"/again").StatusCode, ref)
 	}
 	require.Equal(t, state, w.Snapshot())
 	for _, k := range work.Kinds() {
