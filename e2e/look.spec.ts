@@ -68,9 +68,9 @@ const wrong = {
       const mark = getComputedStyle(e, e.matches("a") ? "::after" : "::before");
       ask(e, mark.borderBottomColor === highlight && parseFloat(mark.borderBottomWidth) >= 2, "where one is has no mark");
     }
-    for (const e of shown(".pills a[aria-current], .btn[aria-pressed=true], .btn-pen:not([aria-disabled=true])")) ask(e, getComputedStyle(e).backgroundColor === highlight, "what is chosen looks like the rest");
+    for (const e of shown(".pills a[aria-current], .btn[aria-pressed=true], .btn-pen:not([aria-disabled=true], :disabled)")) ask(e, getComputedStyle(e).backgroundColor === highlight, "what is chosen looks like the rest");
     for (const e of shown(".btn[aria-disabled=true], .btn:disabled")) ask(e, getComputedStyle(e).borderBottomStyle === "dashed", "cannot be pressed, and does not show it");
-    for (const e of shown<HTMLProgressElement>("progress")) ask(e, getComputedStyle(e, "::-webkit-progress-value").backgroundColor === highlight, "no progress to see");
+    for (const e of shown<HTMLProgressElement>("progress")) ask(e, getComputedStyle(e).color === highlight, "no progress to see"); // of what is inside the browser tells nothing
     return said;
   },
 
