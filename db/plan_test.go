@@ -44,7 +44,7 @@ INSERT INTO extensions (id, owner, state, level, created_at, since, deadline) WI
 	SELECT 'd' || i, OWNER, CASE i % 50 WHEN 0 THEN 'waiting' WHEN 1 THEN 'stopped' ELSE 'reached' END, 'B-LT', i, i, CASE WHEN i % 50 < 3 THEN i ELSE 0 END FROM g;
 INSERT INTO checks (ceremony, document, name, state, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 'y' || i, 'd' || i, 'file', 'ok', i FROM g;
-INSERT INTO settled (kind, id, person, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
+INSERT INTO settled (kind, id, person, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 5000)
 	SELECT CASE i % 5 WHEN 0 THEN 'closed' WHEN 1 THEN 'unknown' WHEN 2 THEN 'discarded' WHEN 3 THEN 'stopped' ELSE 'lostmail' END, 'x' || i, 'p1', i FROM g;
 INSERT INTO attempts (id, action, subject, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 'a' || i, 'otp.try', OWNER, i FROM g;
@@ -56,9 +56,9 @@ UPDATE audit SET number = at - 1, hash = HASH WHERE at <= 29000;
 INSERT INTO audit_head (one, size, root, at) VALUES (1, 29000, HASH, 1);
 INSERT INTO audit_refusals (hour, kind, person, n) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 10000) SELECT CAST(i AS BIGINT) * 3600000, 'k', 'p' || i, 1 FROM g;
 INSERT INTO audit_checks (id, started_at, size, ended_at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 5000) SELECT 'x' || i, i, i, i FROM g;
-INSERT INTO audit_stamps (size, token, at, asked) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH, i, i FROM g;
-INSERT INTO audit_nodes (position, hash) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH FROM g;
-INSERT INTO audit_checkpoints (size, root, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000) SELECT i, HASH, i FROM g;
+INSERT INTO audit_stamps (size, token, at, asked) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 5000) SELECT i, HASH, i, i FROM g;
+INSERT INTO audit_nodes (position, hash) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 5000) SELECT i, HASH FROM g;
+INSERT INTO audit_checkpoints (size, root, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 5000) SELECT i, HASH, i FROM g;
 INSERT INTO outbox (id, recipient, subject, body, about, created_at, due_at, sent_at, failed_at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 'm' || i, CASE WHEN i < 19000 THEN '' ELSE 'a' END, '', '', 'm' || i, i, i, CASE WHEN i % 50 > 1 THEN 1 ELSE 0 END, CASE WHEN i % 50 = 1 THEN 1 ELSE 0 END FROM g`
 
