@@ -1,4 +1,4 @@
-// Package templates draws every page from the view structs in views.go.
+// Package templates draws every page from the view structs in views.go and views_desk.go.
 //
 // Each page is a templ component named after its struct; the parts that change while a
 // person looks are components of their own (HomeLive, CeremonyLive …) so that the event
