@@ -108,6 +108,7 @@ func signings() []Entry {
 	result := good()
 	done.Task, done.TaskPath = "To your documents", "/documents"
 	done.Row = signed(done.Row.Document, ago(6*time.Minute))
+	done.Row.Document.Level = result.Level
 	done.Signature, done.Result, done.Download = *done.Row.Signature, &result, "/documents/d-1/download"
 	show("result", "result", done)
 	return append(out, failures()...)

@@ -109,3 +109,50 @@ func outcomeName(ctx context.Context, o audit.Outcome) string {
 func remoteBad(r RemoteRow) bool {
 	return r.Status != "" && r.Status != "success"
 }
+
+// factName is what a fact of an entry is called on a page; one that has no word keeps its own.
+func factName(ctx context.Context, name string) string {
+	switch name {
+	case "bytes":
+		return T(ctx, "Bytes")
+	case "ceremony":
+		return T(ctx, "Signing")
+	case "credential":
+		return T(ctx, "Credential")
+	case "decided_by":
+		return T(ctx, "Decided by")
+	case "digest":
+		return T(ctx, "Hash to sign")
+	case "document":
+		return T(ctx, "Document")
+	case "dtm":
+		return T(ctx, "Number at DigiCert")
+	case "dtm_user":
+		return T(ctx, "Person at DigiCert")
+	case "first_by":
+		return T(ctx, "First approved by")
+	case "level":
+		return T(ctx, "Level")
+	case "name":
+		return T(ctx, "Name at DigiCert")
+	case "pages":
+		return T(ctx, "Pages")
+	case "profile":
+		return T(ctx, "Certificate profile")
+	case "replaces":
+		return T(ctx, "Replaces")
+	case "sha256":
+		return T(ctx, "Fingerprint")
+	case "signatures":
+		return T(ctx, "Earlier signatures")
+	case "standard":
+		return T(ctx, "Level")
+	case "status":
+		return T(ctx, "State at DigiCert")
+	case "successor":
+		return T(ctx, "Replaced by")
+	case "validation":
+		return T(ctx, "Identity check")
+	}
+	return name
+}
