@@ -31,6 +31,8 @@ const (
 	pathProfiles     = "/api/v1/certificate-profile"   // assumed
 	pathSeats        = "/api/v1/seat"                  // assumed
 	pathAudit        = "/api/v1/audit-log"             // by the sibling product
+	pathHashes       = "/api/v1/hashes"                // documented
+	pathSignatures   = "/api/v1/signatures"            // documented
 
 	pathRoles       = "/api/v1/role" // below AccountURL: documented
 	roleApplication = "document_signing_manager"
@@ -252,6 +254,64 @@ func (w auditWire) entry() AuditEntry {
 		Action: string(w.Action), Status: string(w.Status), UserID: string(w.User.ID), UserName: string(w.User.Name),
 		Authentication: string(w.Authentication), Description: clip(string(w.Description), 300), Hashes: texts(w.Hashes)}
 }
+
+// Of hashes and signatures only the paths are documented, and that they make hashes and
+// signatures fit for advanced electronic signatures. All members are assumed.
+
+// Formats and levels that are asked for.
+const (
+	FormatPAdES = "PADES" // no signing-time among the attributes
+	FormatCAdES = "CADES" // with it
+	LevelB      = "B-B"
+	LevelT      = "B-T" // with a signature timestamp
+)
+
+type hashesWire struct {
+	CredentialID string         `json:"credential_id"`
+	Hash         string         `json:"hash_algorithm"`
+	SignAlgo     string         `json:"sign_algorithm"`
+	SignParams   string         `json:"sign_algorithm_params,omitempty"` // base64 of DER
+	Format       string         `json:"signature_format"`
+	Documents    []documentWire `json:"documents"`
+}
+
+type documentWire struct {
+	ID   string `json:"id"`
+	Hash string `json:"hash"`
+}
+
+type hashesAnswerWire struct {
+	ID      looseString `json:"id"`
+	Expires looseTime   `json:"expires_at"`
+	Hashes  []hashWire  `json:"hashes"`
+}
+
+type hashWire struct {
+	Document   looseString `json:"document_id"`
+	Hash       looseString `json:"hash"`
+	Attributes looseString `json:"signed_attributes"`
+}
+
+func (w hashWire) document() string { return string(w.Document) }
+
+type signaturesWire struct {
+	HashesID   string          `json:"hashes_id"`
+	Level      string          `json:"level"`
+	Signatures []signatureWire `json:"signatures"`
+}
+
+type signatureWire struct {
+	Document  string `json:"document_id"`
+	Signature string `json:"signature"`
+}
+
+type cmsWire struct {
+	Document looseString `json:"document_id"`
+	CMS      looseString `json:"cms"`
+	Level    looseString `json:"level"`
+}
+
+func (w cmsWire) document() string { return string(w.Document) }
 
 // dtmTime is how a time is asked for.
 func dtmTime(t time.Time) string { return t.UTC().Format(time.RFC3339) }

@@ -28,6 +28,14 @@ var moreCalls = map[string]func(context.Context, *dtmclient.Client) error{
 	"revoke": func(ctx context.Context, c *dtmclient.Client) error {
 		return c.RevokeCredential(ctx, "n", "SUPERSEDED", "u")
 	},
+	"prepare": func(ctx context.Context, c *dtmclient.Client) error {
+		_, err := c.Hashes(ctx, toPrepare("a"))
+		return err
+	},
+	"build": func(ctx context.Context, c *dtmclient.Client) error {
+		_, err := c.Signatures(ctx, "h", dtmclient.LevelT, []dtmclient.NamedSignature{{Document: "a", Value: []byte{1}}})
+		return err
+	},
 	"read a check": func(ctx context.Context, c *dtmclient.Client) error {
 		_, err := c.Validation(ctx, "v")
 		return err

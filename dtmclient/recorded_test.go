@@ -82,12 +82,26 @@ var operations = map[string]func(context.Context, *dtmclient.Client) (any, error
 	"credential.revoke": func(ctx context.Context, c *dtmclient.Client) (any, error) {
 		return nil, c.RevokeCredential(ctx, "n", "SUPERSEDED", "u")
 	},
+	"hashes": func(ctx context.Context, c *dtmclient.Client) (any, error) {
+		return c.Hashes(ctx, toPrepare("a", "b"))
+	},
+	"signatures": func(ctx context.Context, c *dtmclient.Client) (any, error) {
+		return c.Signatures(ctx, "h-41", dtmclient.LevelT, []dtmclient.NamedSignature{{Document: "a", Value: []byte{1}}, {Document: "b", Value: []byte{2}}})
+	},
 	"certificate-profile.list": func(ctx context.Context, c *dtmclient.Client) (any, error) { return c.Profiles(ctx) },
 	"seat.list":                func(ctx context.Context, c *dtmclient.Client) (any, error) { return c.Seats(ctx) },
 	"role.list":                func(ctx context.Context, c *dtmclient.Client) (any, error) { return c.Roles(ctx) },
 	"audit-log.list": func(ctx context.Context, c *dtmclient.Client) (any, error) {
 		return c.AuditLog(ctx, dtmclient.AuditQuery{Action: "sign", From: time.Unix(0, 0), To: time.Unix(1e9, 0), Limit: 2})
 	},
+}
+
+func toPrepare(documents ...string) dtmclient.ToPrepare {
+	p := dtmclient.ToPrepare{CredentialID: "n", Hash: crypto.SHA256, SignAlgo: "1.2.840.113549.1.1.11", Format: dtmclient.FormatPAdES}
+	for _, d := range documents {
+		p.Documents = append(p.Documents, dtmclient.NamedHash{Document: d, Digest: digest()})
+	}
+	return p
 }
 
 func authorization() dtmclient.Authorization {

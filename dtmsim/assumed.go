@@ -298,6 +298,75 @@ var roles = []roleWire{
 	{"DSM_SYSTEM_AUDITOR", "System auditor", "document_signing_manager", "system", []string{"MANAGE_DSM_VIEW_AUDIT_LOG"}},
 }
 
+// Documented of /hashes and /signatures is only that they are there, and make hashes and
+// signatures fit for advanced electronic signatures: every name and rule here is guessed.
+const (
+	formatPAdES = "PADES"
+	formatCAdES = "CADES"
+	hashesLife  = time.Hour
+	maxHashes   = 1000 // documents in one call
+
+	levelB  = "B-B"
+	levelT  = "B-T"
+	levelLT = "B-LT"
+)
+
+var cmsLevels = []string{levelB, levelT, levelLT}
+
+type hashesWire struct {
+	Credential    string         `json:"credential_id"`
+	HashAlgorithm string         `json:"hash_algorithm"`        // dotted
+	SignAlgorithm string         `json:"sign_algorithm"`        // dotted
+	SignParams    []byte         `json:"sign_algorithm_params"` // DER, for RSASSA-PSS
+	Format        string         `json:"signature_format"`
+	Documents     []documentWire `json:"documents"`
+}
+
+type documentWire struct {
+	ID   string `json:"id"`
+	Hash []byte `json:"hash"`
+}
+
+type hashesAnswerWire struct {
+	ID        string     `json:"id"`
+	ExpiresAt time.Time  `json:"expires_at"`
+	Hashes    []hashWire `json:"hashes"`
+}
+
+type hashWire struct {
+	Document   string `json:"document_id"`
+	Hash       []byte `json:"hash"`              // of the attributes as SET OF
+	Attributes []byte `json:"signed_attributes"` // DER SET
+}
+
+type signaturesWire struct {
+	Hashes     string          `json:"hashes_id"`
+	Level      string          `json:"level"`
+	Signatures []signatureWire `json:"signatures"`
+}
+
+type signatureWire struct {
+	Document  string `json:"document_id"`
+	Signature []byte `json:"signature"`
+}
+
+type signaturesAnswerWire struct {
+	Signatures []cmsWire `json:"signatures"`
+}
+
+type cmsWire struct {
+	Document   string              `json:"document_id"`
+	CMS        []byte              `json:"cms"` // DER ContentInfo
+	Level      string              `json:"level"`
+	Validation *validationDataWire `json:"validation_data,omitempty"` // of PADES at B-LT, for the DSS
+}
+
+type validationDataWire struct {
+	Certificates [][]byte `json:"certificates"`
+	CRLs         [][]byte `json:"crls"`
+	OCSP         [][]byte `json:"ocsp_responses"`
+}
+
 // Error strings that no page gives.
 const (
 	msgHashMissing  = "Missing (or invalid type) array parameter hash"

@@ -36,6 +36,8 @@ const (
 	LedgerSADExtended = "sad_extended"
 	LedgerSADDied     = "sad_died"
 	LedgerSigned      = "signed"
+	LedgerHashes      = "hashes"     // signed attributes were given; Text is their id
+	LedgerBuilt       = "signatures" // signatures were built; Text is the id of the hashes, and the level
 )
 
 // note writes to the ledger; an entry that cannot be kept stops the call it belongs to.

@@ -206,16 +206,7 @@ func publicKeyBits(c *x509.Certificate) ([]byte, error) {
 func (s *Sim) serveCRL(w http.ResponseWriter, ca entity, leaves bool) {
 	s.mu.Lock()
 	s.settle()
-	now := s.now()
-	t := &x509.RevocationList{Number: big.NewInt(now.Unix()), ThisUpdate: now, NextUpdate: now.Add(revocationFresh)}
-	if leaves {
-		for _, c := range s.st.Credentials {
-			if c.cert != nil && c.Reason != "" {
-				t.RevokedCertificateEntries = append(t.RevokedCertificateEntries, x509.RevocationListEntry{
-					SerialNumber: c.cert.SerialNumber, RevocationTime: c.RevokedAt, ReasonCode: revocationReasons[c.Reason]})
-			}
-		}
-	}
+	t := s.revocationList(leaves)
 	s.mu.Unlock()
 	der, err := x509.CreateRevocationList(s.opt.Rand, t, ca.cert, ca.key)
 	if err != nil {
@@ -225,4 +216,20 @@ func (s *Sim) serveCRL(w http.ResponseWriter, ca entity, leaves bool) {
 	}
 	w.Header().Set("Content-Type", "application/pkix-crl")
 	_, _ = w.Write(der)
+}
+
+// revocationList is a list before it is signed: of everybody, or of the CA itself.
+func (s *Sim) revocationList(leaves bool) *x509.RevocationList {
+	now := s.now()
+	t := &x509.RevocationList{Number: big.NewInt(now.Unix()), ThisUpdate: now, NextUpdate: now.Add(revocationFresh)}
+	if !leaves {
+		return t
+	}
+	for _, c := range s.st.Credentials {
+		if c.cert != nil && c.Reason != "" {
+			t.RevokedCertificateEntries = append(t.RevokedCertificateEntries, x509.RevocationListEntry{
+				SerialNumber: c.cert.SerialNumber, RevocationTime: c.RevokedAt, ReasonCode: revocationReasons[c.Reason]})
+		}
+	}
+	return t
 }

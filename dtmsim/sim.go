@@ -37,6 +37,8 @@ type Sim struct {
 	pushes map[string]*push
 	codes  map[string]*authCode
 	asks   map[string]*ask
+	hashes map[string]*preparedHashes
+	spoils []Spoil
 	nonces map[string]*digestNonce
 	opaque string               // of every digest challenge
 	seen   map[string]time.Time // ids of clients' own tokens, each good once
@@ -61,6 +63,7 @@ func New(o Options) (*Sim, error) {
 		pushes: map[string]*push{},
 		codes:  map[string]*authCode{},
 		asks:   map[string]*ask{},
+		hashes: map[string]*preparedHashes{},
 		nonces: map[string]*digestNonce{},
 		seen:   map[string]time.Time{},
 		limits: map[string]*window{},

@@ -1,7 +1,6 @@
 package dtmsim
 
 import (
-	"bytes"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -11,7 +10,6 @@ import (
 	"io"
 	"math/big"
 	"net/http"
-	"slices"
 	"time"
 
 	"golang.org/x/crypto/cryptobyte"
@@ -19,13 +17,9 @@ import (
 )
 
 var (
-	oidSignedData    = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 7, 2}
-	oidTSTInfo       = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}
-	oidContentType   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 3}
-	oidMessageDigest = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 4}
-	oidSigningCertV2 = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 2, 47} // RFC 5035
-	oidSHA256RSA     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}
-	oidSHA256ECDSA   = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
+	oidTSTInfo     = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 9, 16, 1, 4}
+	oidSHA256RSA   = asn1.ObjectIdentifier{1, 2, 840, 113549, 1, 1, 11}
+	oidSHA256ECDSA = asn1.ObjectIdentifier{1, 2, 840, 10045, 4, 3, 2}
 )
 
 // hashOIDs are the digests this simulator knows. SHA-1 is there for timestamps only.
@@ -66,18 +60,25 @@ func (s *Sim) timestamp(im imprint, at time.Time) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	d := signedData{content: oidTSTInfo, inner: info, hash: crypto.SHA256, signer: s.pki.tsa.cert}
 	sum := sha256.Sum256(info)
-	attrs, err := s.tokenAttributes(sum[:])
-	if err != nil {
+	if d.attributes, err = signedAttributes(d, sum[:], time.Time{}); err != nil {
 		return nil, err
 	}
 	// RFC 5652, 5.4: what is signed is the SET OF, not the [0] it travels in.
-	toSign := sha256.Sum256(set(cbasn1.SET, attrs))
-	sig, err := s.pki.tsa.key.Sign(s.opt.Rand, toSign[:], crypto.SHA256)
-	if err != nil {
+	toSign := sha256.Sum256(set(cbasn1.SET, d.attributes))
+	if d.value, err = s.pki.tsa.key.Sign(s.opt.Rand, toSign[:], crypto.SHA256); err != nil {
 		return nil, err
 	}
-	return s.tokenBytes(im, info, attrs, sig)
+	var alg cryptobyte.Builder
+	addSignatureAlgorithm(&alg, s.pki.tsa.key)
+	if d.algorithm, err = alg.Bytes(); err != nil {
+		return nil, err
+	}
+	if im.certReq {
+		d.certificates = [][]byte{d.signer.Raw, s.pki.issuing.cert.Raw}
+	}
+	return d.bytes()
 }
 
 func tstInfo(im imprint, serial *big.Int, at time.Time) ([]byte, error) {
@@ -97,104 +98,6 @@ func tstInfo(im imprint, serial *big.Int, at time.Time) ([]byte, error) {
 		}
 	})
 	return b.Bytes()
-}
-
-// tokenAttributes are the signed attributes, each encoded, in DER order.
-func (s *Sim) tokenAttributes(digest []byte) ([][]byte, error) {
-	cert := s.pki.tsa.cert
-	certHash := sha256.Sum256(cert.Raw)
-	attrs := make([][]byte, 0, 3)
-	for _, a := range []struct {
-		oid asn1.ObjectIdentifier
-		val func(*cryptobyte.Builder)
-	}{
-		{oidContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(oidTSTInfo) }},
-		{oidMessageDigest, func(b *cryptobyte.Builder) { b.AddASN1OctetString(digest) }},
-		{oidSigningCertV2, func(b *cryptobyte.Builder) { // hash algorithm left out: SHA-256 is its DEFAULT
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-						b.AddASN1OctetString(certHash[:])
-						b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-							b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-								b.AddASN1(cbasn1.Tag(4).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddBytes(cert.RawIssuer) })
-							})
-							b.AddASN1BigInt(cert.SerialNumber)
-						})
-					})
-				})
-			})
-		}},
-	} {
-		var b cryptobyte.Builder
-		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-			b.AddASN1ObjectIdentifier(a.oid)
-			b.AddASN1(cbasn1.SET, a.val)
-		})
-		der, err := b.Bytes()
-		if err != nil {
-			return nil, err
-		}
-		attrs = append(attrs, der)
-	}
-	slices.SortFunc(attrs, bytes.Compare)
-	return attrs, nil
-}
-
-func (s *Sim) tokenBytes(im imprint, info []byte, attrs [][]byte, sig []byte) ([]byte, error) {
-	cert := s.pki.tsa.cert
-	var b cryptobyte.Builder
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oidSignedData)
-		b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
-			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-				b.AddASN1Int64(3) // RFC 5652, 5.1: content is not id-data
-				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) { addAlgorithm(b, hashOID(crypto.SHA256), false) })
-				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-					b.AddASN1ObjectIdentifier(oidTSTInfo)
-					b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddASN1OctetString(info) })
-				})
-				if im.certReq {
-					certs := [][]byte{cert.Raw, s.pki.issuing.cert.Raw}
-					slices.SortFunc(certs, bytes.Compare)
-					b.AddBytes(set(cbasn1.Tag(0).ContextSpecific().Constructed(), certs))
-				}
-				b.AddASN1(cbasn1.SET, func(b *cryptobyte.Builder) {
-					b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-						b.AddASN1Int64(1)
-						b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-							b.AddBytes(cert.RawIssuer)
-							b.AddASN1BigInt(cert.SerialNumber)
-						})
-						addAlgorithm(b, hashOID(crypto.SHA256), false)
-						b.AddBytes(set(cbasn1.Tag(0).ContextSpecific().Constructed(), attrs))
-						addSignatureAlgorithm(b, s.pki.tsa.key)
-						b.AddASN1OctetString(sig)
-					})
-				})
-			})
-		})
-	})
-	return b.Bytes()
-}
-
-func set(tag cbasn1.Tag, members [][]byte) []byte {
-	var b cryptobyte.Builder
-	b.AddASN1(tag, func(b *cryptobyte.Builder) {
-		for _, m := range members {
-			b.AddBytes(m)
-		}
-	})
-	return b.BytesOrPanic()
-}
-
-func addAlgorithm(b *cryptobyte.Builder, oid asn1.ObjectIdentifier, null bool) {
-	b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
-		b.AddASN1ObjectIdentifier(oid)
-		if null {
-			b.AddASN1NULL()
-		}
-	})
 }
 
 func addSignatureAlgorithm(b *cryptobyte.Builder, key crypto.Signer) {

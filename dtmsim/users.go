@@ -46,16 +46,14 @@ func (s *Sim) routeDTM(mux *http.ServeMux) {
 	on("GET "+v1+"/audit-log", anyKey, listAudit)
 	on("GET "+v1+"/audit-log/{id}", anyKey, getAudit)
 
+	on("POST "+v1+"/hashes", anyKey, makeHashes)
+	on("POST "+v1+"/signatures", anyKey, makeSignatures)
+
 	on("GET /account/api/v1/role", anyKey, listRoles)
 	on("GET /account/api/v1/user", adminOnly, listAccountUsers)
 	on("GET /account/api/v1/user/me", anyKey, getMe)
 	on("GET /account/api/v1/account", anyKey, listAccounts)
 
-	for _, p := range []string{"POST " + v1 + "/hashes", "POST " + v1 + "/signatures"} {
-		on(p, anyKey, func(*call) (int, any, error) {
-			return 0, nil, &apiError{status: http.StatusNotImplemented, code: "not_implemented", message: "This simulator does not build signatures"}
-		})
-	}
 	for _, p := range []string{"/documentmanager/api/", "/account/"} {
 		on(p, anyKey, func(*call) (int, any, error) {
 			return 0, nil, &apiError{status: http.StatusNotFound, code: "resource_not_found", message: "No such path"}
