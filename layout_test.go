@@ -39,7 +39,8 @@ var mayImport = map[string][]string{
 	"identity":      {"people", "audit", "dtmclient", "mail"},
 	"signing":       {"people", "audit", "dtmclient", "mail", "pades/..."},
 	"work":          {"people", "audit", "signing"},
-	"db":            {"people", "identity", "signing", "auth", "audit", "mail", "work"},
+	"grants":        {"people", "audit", "dtmclient"},
+	"db":            {"people", "identity", "signing", "auth", "grants", "audit", "mail", "work"},
 	"jobs":          {"identity", "signing", "audit", "mail"},
 	"web/templates": {"work", "people", "identity", "signing", "auth", "audit", "pades", "web/static"},
 	"web/gallery":   {"work", "web/templates", "web/static", "people", "identity", "signing", "auth", "audit", "pades"},
@@ -54,7 +55,7 @@ var mayImport = map[string][]string{
 }
 
 // atTop are the folders that may stand at the top.
-var atTop = strings.Fields("cmd handlers web people identity signing work audit pades asic dtmclient dtmsim idpsim auth blob jobs mail db e2e bench interop reliability deploy docs")
+var atTop = strings.Fields("cmd handlers web people identity signing grants work audit pades asic dtmclient dtmsim idpsim auth blob jobs mail db e2e bench interop reliability deploy docs")
 
 func goFiles(t *testing.T) []string {
 	t.Helper()

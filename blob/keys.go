@@ -4,6 +4,7 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hkdf"
+	"crypto/rand"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -150,4 +151,36 @@ func derive(secret, salt []byte, use, document string) (aead, error) {
 		return nil, fmt.Errorf("derive key: %w", err)
 	}
 	return cipher.NewGCM(block)
+}
+
+const secretUse = "countersign secret v1\x00"
+
+// Seal keeps a small secret that belongs to no document under the newest master key. What it
+// is for and whose it is are bound to it: it opens under the same two words only. A purpose
+// holds no NUL. The result is: version (1), master key id (8), salt (32), sealed secret.
+func (m *Master) Seal(purpose, subject string, plain []byte) ([]byte, error) {
+	if len(plain) > maxValue {
+		return nil, fmt.Errorf("seal a secret: %d bytes are too many", len(plain))
+	}
+	out := append([]byte{wrapVersion}, m.keys[0].id[:]...)
+	return sealOnce(rand.Reader, out, m.keys[0].key, secretUse+purpose, subject, plain)
+}
+
+// Unseal opens what Seal gave, under whichever of the keys it was made with. It answers
+// ErrCorrupt for what was changed, or was sealed for something or somebody else.
+func (m *Master) Unseal(purpose, subject string, sealed []byte) ([]byte, error) {
+	if len(sealed) < 1+keyIDLen || sealed[0] != wrapVersion {
+		return nil, fmt.Errorf("unseal a secret: %w", ErrCorrupt)
+	}
+	id, rest := string(sealed[1:1+keyIDLen]), sealed[1+keyIDLen:]
+	for _, k := range m.keys {
+		if string(k.id[:]) == id {
+			plain, err := openOnce(k.key, secretUse+purpose, subject, rest)
+			if err != nil {
+				return nil, fmt.Errorf("unseal a secret: %w", err)
+			}
+			return plain, nil
+		}
+	}
+	return nil, fmt.Errorf("unseal a secret: master key %x is not configured", id)
 }

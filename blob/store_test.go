@@ -457,3 +457,39 @@ func files(t *testing.T, dir string) []string {
 	}))
 	return all
 }
+
+func TestASecretOpensForItsPurposeAndItsOwnerOnly(t *testing.T) {
+	old, fresh := bytes.Repeat([]byte{1}, 32), bytes.Repeat([]byte{2}, 32)
+	master := func(keys ...[]byte) *blob.Master {
+		m, err := blob.NewMaster(keys...)
+		require.NoError(t, err)
+		return m
+	}
+	before := master(old)
+	sealed, err := before.Seal("refresh token", "ada", []byte("secret-canary"))
+	require.NoError(t, err)
+	require.NotContains(t, string(sealed), "canary")
+	again, err := before.Seal("refresh token", "ada", []byte("secret-canary"))
+	require.NoError(t, err)
+	require.NotEqual(t, sealed, again)
+
+	for _, m := range []*blob.Master{before, master(fresh, old)} {
+		plain, err := m.Unseal("refresh token", "ada", sealed)
+		require.NoError(t, err)
+		require.Equal(t, "secret-canary", string(plain))
+		for _, other := range [][2]string{{"refresh token", "ben"}, {"verifier", "ada"}, {"refresh tokenada", ""}, {"refresh token", ""}} {
+			_, err := m.Unseal(other[0], other[1], sealed)
+			require.ErrorIs(t, err, blob.ErrCorrupt, other)
+		}
+		for i := range sealed {
+			changed := bytes.Clone(sealed)
+			changed[i] ^= 1
+			_, err := m.Unseal("refresh token", "ada", changed)
+			require.Error(t, err)
+			_, err = m.Unseal("refresh token", "ada", sealed[:i])
+			require.Error(t, err)
+		}
+	}
+	_, err = master(fresh).Unseal("refresh token", "ada", sealed)
+	require.ErrorContains(t, err, "not configured")
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"countersign/grants"
 	"countersign/signing"
 )
 
@@ -68,4 +69,34 @@ func (f Fsck) Secrets(ctx context.Context, secrets []string, tell func(signing.F
 		}
 	}
 	return len(columns), nil
+}
+
+// Grants holds that every kept refresh token opens for the row and the person it is of, and
+// that nobody who is switched off has one (I10). A token moved to another person's row does
+// not open; it answers how many were looked at.
+func (f Fsck) Grants(ctx context.Context, check func(grants.Grant) error, tell func(signing.Flaw)) (int, error) {
+	rows, err := grantRows.list(ctx, f.Read, "state <> 'ended' ORDER BY id")
+	if err != nil {
+		return 0, fmt.Errorf("I10: %w", err)
+	}
+	for _, r := range rows {
+		g, err := r.grant()
+		if err != nil {
+			return 0, err
+		}
+		if err := check(g); err != nil {
+			tell(signing.Flaw{Invariant: "I10", Object: "grant", Subject: r.ID, What: "a sealed refresh token does not open: " + err.Error(),
+				Do: "Put the older master key behind the newer one. When it is there, somebody changed the row: let the person disconnect and connect again."})
+		}
+	}
+	var strangers []string
+	err = f.Read.SelectContext(ctx, &strangers, `SELECT g.id FROM grants g LEFT JOIN people p ON p.id = g.person
+		WHERE g.state = 'open' AND g.person <> '' AND (p.id IS NULL OR p.disabled) ORDER BY g.id`)
+	if err != nil {
+		return 0, fmt.Errorf("I10: %w", err)
+	}
+	for _, id := range strangers {
+		tell(signing.Flaw{Invariant: "I10", Object: "grant", Subject: id, What: "it is of somebody who is switched off or not there", Do: "Switch the person off once more. " + report})
+	}
+	return len(rows), nil
 }

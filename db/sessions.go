@@ -289,6 +289,9 @@ func (s sessionStore) SetDisabled(ctx context.Context, p people.ID, disabled boo
 			if ended, err = s.end(ctx, tx, "person = ?", []any{p}, closing); err != nil {
 				return err
 			}
+			if err := s.withdrawGrant(ctx, tx, p, e, s.now().Add(24*time.Hour)); err != nil {
+				return err
+			}
 		}
 		return s.AddEntries(ctx, tx, e)
 	})

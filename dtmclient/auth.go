@@ -52,25 +52,41 @@ func (header) Refused(*http.Request) bool { return false }
 // ClientCredentials authenticates with an access token of the OAuth 2.0 grant of that name
 // (CSC 8.3.3). The token belongs to no person.
 func ClientCredentials(id string, secret Secret) Authenticator {
-	return &bearer{source: &oauthSource{id: id, secret: secret}}
+	return &Access{source: &oauthSource{id: id, secret: secret}}
 }
 
 // RefreshToken authenticates with access tokens of a person who once let us in (grant
 // authorization_code, see ExchangeCode). A service may give another refresh token with each
 // use: then rotated, unless nil, is told before the access token is used, and has to keep it.
 func RefreshToken(id string, secret, refresh Secret, rotated func(Secret)) Authenticator {
-	return &bearer{source: &oauthSource{id: id, secret: secret, refresh: refresh, rotated: rotated}}
+	return &Access{source: &oauthSource{id: id, secret: secret, refresh: refresh, rotated: rotated}}
+}
+
+// Held authenticates with access tokens that get gives, for whoever keeps refresh tokens
+// themselves. Get is called by one caller at a time, with a client whose Refresh it may use
+// (nil as long as no client uses the answer), on a context that outlives the caller's.
+func Held(get func(ctx context.Context, c *Client) (Tokens, error)) *Access {
+	return &Access{source: heldSource(get)}
+}
+
+type heldSource func(ctx context.Context, c *Client) (Tokens, error)
+
+func (heldSource) secrets() []Secret { return nil }
+
+func (s heldSource) get(ctx context.Context, c *Client) (Secret, time.Duration, error) {
+	t, err := s(ctx, c)
+	return t.Access, t.Life, err
 }
 
 // LoginDigest authenticates with the token that auth/login gives for HTTP Digest (CSC 11.2,
 // RFC 7616), by the strongest challenge the service offers.
 func LoginDigest(user string, password Secret) Authenticator {
-	return &bearer{source: &loginSource{user: user, password: password, digest: true}}
+	return &Access{source: &loginSource{user: user, password: password, digest: true}}
 }
 
 // LoginBasic is LoginDigest with HTTP Basic.
 func LoginBasic(user string, password Secret) Authenticator {
-	return &bearer{source: &loginSource{user: user, password: password}}
+	return &Access{source: &loginSource{user: user, password: password}}
 }
 
 // source gets an access token by one way or another.
@@ -79,9 +95,9 @@ type source interface {
 	secrets() []Secret
 }
 
-// bearer holds an access token. Whoever finds it missing or about to end starts one fetch;
+// Access holds an access token. Whoever finds it missing or about to end starts one fetch;
 // everybody else waits for that one.
-type bearer struct {
+type Access struct {
 	source source
 	client *Client // of the calls that get a token; New sets it
 
@@ -97,7 +113,7 @@ type tokenFetch struct {
 	err   error
 }
 
-func (a *bearer) Authenticate(ctx context.Context, r *http.Request) error {
+func (a *Access) Authenticate(ctx context.Context, r *http.Request) error {
 	token, err := a.current(ctx)
 	if err != nil {
 		return err
@@ -108,7 +124,7 @@ func (a *bearer) Authenticate(ctx context.Context, r *http.Request) error {
 
 // Refused forgets the token that was refused. Of many callers that hear 401 for one old
 // token only the first forgets it: the others carry a token that is no longer ours.
-func (a *bearer) Refused(r *http.Request) bool {
+func (a *Access) Refused(r *http.Request) bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if r.Header.Get("Authorization") == "Bearer "+string(a.token) {
@@ -117,11 +133,11 @@ func (a *bearer) Refused(r *http.Request) bool {
 	return true
 }
 
-func (a *bearer) secrets() []Secret { return a.source.secrets() }
+func (a *Access) secrets() []Secret { return a.source.secrets() }
 
-func (a *bearer) current(ctx context.Context) (Secret, error) {
+func (a *Access) current(ctx context.Context) (Secret, error) {
 	a.mu.Lock()
-	if a.token != "" && a.client.c.Now().Before(a.ends) {
+	if a.token != "" && a.now().Before(a.ends) {
 		defer a.mu.Unlock()
 		return a.token, nil
 	}
@@ -141,9 +157,24 @@ func (a *bearer) current(ctx context.Context) (Secret, error) {
 	}
 }
 
-func (a *bearer) run(ctx context.Context, f *tokenFetch) {
-	start := a.client.c.Now()
-	token, life, err := a.source.get(ctx, a.client)
+// Ready gets a token where there is none, without a call that uses it.
+func (a *Access) Ready(ctx context.Context) error {
+	_, err := a.current(ctx)
+	return err
+}
+
+func (a *Access) now() time.Time {
+	if a.client == nil {
+		return time.Now()
+	}
+	return a.client.c.Now()
+}
+
+func (a *Access) run(ctx context.Context, f *tokenFetch) {
+	a.mu.Lock()
+	start, client := a.now(), a.client
+	a.mu.Unlock()
+	token, life, err := a.source.get(ctx, client)
 	a.mu.Lock()
 	f.token, f.err, a.fetch = token, err, nil
 	if err == nil {
@@ -156,9 +187,11 @@ func (a *bearer) run(ctx context.Context, f *tokenFetch) {
 
 // bound gives an authenticator the client it gets its tokens with, and is its secrets.
 func (c *Client) bound(a Authenticator) []Secret {
-	if b, ok := a.(*bearer); ok {
+	if b, ok := a.(*Access); ok {
 		b.mu.Lock()
-		b.client = c
+		if b.client == nil {
+			b.client = c
+		}
 		b.mu.Unlock()
 	}
 	if s, ok := a.(interface{ secrets() []Secret }); ok {

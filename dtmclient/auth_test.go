@@ -1,6 +1,7 @@
 package dtmclient_test
 
 import (
+	"context"
 	"crypto"
 	"crypto/rsa"
 	"crypto/sha256"
@@ -9,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -175,6 +177,66 @@ func TestARefreshTokenThatChangesIsHandedOn(t *testing.T) {
 	require.ErrorAs(t, err, &e)
 	require.Equal(t, dtmclient.Unauthorized, e.Kind, "the person has taken it back")
 	require.NotContains(t, err.Error(), string(kept))
+}
+
+// One client speaks for many: each call carries the token of whom it is for.
+func TestAClientForSomebodyCarriesTheirTokenOnly(t *testing.T) {
+	sim := dtmtest.Start(t)
+	base := client(t, sim.BaseURL, func(c *dtmclient.Config) {
+		c.Timeouts.Call = 5 * time.Second
+		c.CSC, c.UserID = dtmclient.ClientCredentials(sim.ClientID, dtmclient.Secret(sim.ClientSecret)), "somebody"
+	})
+	users := map[string]string{}
+	clients := map[string]*dtmclient.Client{}
+	got := map[string]*atomic.Int32{}
+	for _, name := range []string{"ada", "ben", "cleo"} {
+		signer := sim.Signer("cp-p256", name)
+		refresh := refreshOf(t, sim, signer.UserName)
+		users[name], got[name] = signer.UserID, new(atomic.Int32)
+		clients[name] = base.For(dtmclient.Held(func(ctx context.Context, c *dtmclient.Client) (dtmclient.Tokens, error) {
+			got[name].Add(1)
+			return c.Refresh(ctx, sim.ClientID, dtmclient.Secret(sim.ClientSecret), refresh)
+		}))
+	}
+	before := len(sim.Calls())
+	var all sync.WaitGroup
+	for name, cl := range clients {
+		for range 10 {
+			all.Go(func() {
+				mine, err := cl.CredentialsList(t.Context(), "")
+				require.NoError(t, err)
+				require.Equal(t, []string{name}, mine)
+				_, err = cl.CredentialInfo(t.Context(), name)
+				require.NoError(t, err)
+			})
+		}
+		all.Go(func() {
+			for other := range users {
+				if other == name {
+					continue
+				}
+				_, err := cl.CredentialInfo(t.Context(), other)
+				var e *dtmclient.Error
+				require.ErrorAs(t, err, &e)
+				require.Equal(t, "Invalid parameter credentialID", e.Message)
+			}
+		})
+	}
+	all.Wait()
+	of := map[string]int{}
+	for _, c := range sim.Calls()[before:] {
+		if strings.HasPrefix(c.Path, "/documentmanager/csc/v1/credentials/") {
+			of[c.User]++
+		}
+	}
+	for name, user := range users {
+		require.Equal(t, 22, of[user], name)
+		require.EqualValues(t, 1, got[name].Load(), "one fetch, whoever waits")
+	}
+	require.Len(t, of, 3)
+	_, err := base.CredentialsList(t.Context(), users["ada"])
+	require.NoError(t, err, "and the client itself is as it was")
+	require.Empty(t, sim.Calls()[len(sim.Calls())-1].User)
 }
 
 func TestASealInBatchesNeedsOneAuthorization(t *testing.T) {

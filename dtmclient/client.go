@@ -21,8 +21,8 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
-	"sync"
 	"time"
 )
 
@@ -77,11 +77,20 @@ type Client struct {
 	writes      *http.Client
 	traced      bool // the transport tells whether anything was sent
 	secretWords []Secret
-	breaker     breaker
-	skew        skew
+	breaker     *breaker
+	skew        *skew
+	oauth       *oauthPlace // found through CSC info
+}
 
-	oauthMu   sync.Mutex
-	oauthBase string // found through CSC info
+// For is the same client with another way into CSC, such as a person's own: it shares
+// connections and what is known of the service, and no token. It names no user to the
+// service, which knows whose token it is (CSC 11.4).
+func (c *Client) For(csc Authenticator) *Client {
+	other := *c
+	other.c.UserID = ""
+	other.cscAuth = csc
+	other.secretWords = append(slices.Clone(c.secretWords), other.bound(csc)...)
+	return &other
 }
 
 // New checks the configuration and opens no connection.
@@ -109,7 +118,7 @@ func New(c Config) (*Client, error) {
 	}
 	setDefaults(&c)
 	cl := &Client{c: c, base: base, account: account, cscBase: csc, csc: csc + "/csc/" + c.CSCVersion,
-		secretWords: []Secret{c.APIKey, c.ClientSecret}, breaker: breaker{after: c.BreakAfter}}
+		secretWords: []Secret{c.APIKey, c.ClientSecret}, breaker: &breaker{after: c.BreakAfter}, skew: &skew{}, oauth: &oauthPlace{}}
 	cl.reads, cl.writes, cl.traced = httpClients(c.HTTP)
 	if cl.apiAuth = c.API; cl.apiAuth == nil {
 		if c.APIKey == "" {

@@ -67,3 +67,7 @@ func (e *Error) Unwrap() error { return e.Cause }
 func (e *Error) MayHaveHappened() bool {
 	return e.Kind == Unknown || (e.Kind == Unavailable && e.Status != 503)
 }
+
+// GrantRefused reports whether the service refused a refresh token or a code itself, rather
+// than the call: it will never take it again (RFC 6749, 5.2).
+func (e *Error) GrantRefused() bool { return e.Op == "oauth2/token" && e.Code == "invalid_grant" }

@@ -95,12 +95,21 @@ func (c *Client) token(ctx context.Context, id string, secret Secret, form url.V
 	return t, nil
 }
 
+// Refresh trades a refresh token for an access token, and for the refresh token to use from
+// now on where the service changes it (CSC 8.3.3): else Tokens.Refresh is empty. It is sent
+// once. Of an answer that was lost nobody knows whether the old token still counts.
+func (c *Client) Refresh(ctx context.Context, id string, secret, refresh Secret) (Tokens, error) {
+	t, err := c.token(ctx, id, secret, url.Values{"grant_type": {"refresh_token"}, "refresh_token": {string(refresh)}})
+	if err == nil && t.SAD {
+		return Tokens{}, &Error{Op: "oauth2/token", Kind: Unknown, Cause: errors.New("the token is of another kind than was asked for")}
+	}
+	return t, err
+}
+
 // oauthAddress is an OAuth endpoint: beside the configured token endpoint, or found through
 // CSC info and kept.
 func (c *Client) oauthAddress(ctx context.Context, endpoint string) (string, error) {
-	c.oauthMu.Lock()
-	base := c.oauthBase
-	c.oauthMu.Unlock()
+	base := c.oauth.known()
 	if base != "" {
 		return base + endpoint, nil
 	}
@@ -125,10 +134,26 @@ func (c *Client) oauthAddress(ctx context.Context, endpoint string) (string, err
 	if c.c.TokenURL == "" && strings.HasPrefix(c.cscBase, "https:") && !strings.HasPrefix(base, "https:") {
 		return "", errors.New("the token address of CSC info is not https")
 	}
-	c.oauthMu.Lock()
-	c.oauthBase = base
-	c.oauthMu.Unlock()
+	c.oauth.keep(base)
 	return base + endpoint, nil
+}
+
+// oauthPlace is the base of the OAuth addresses, once it was found.
+type oauthPlace struct {
+	mu   sync.Mutex
+	base string
+}
+
+func (p *oauthPlace) known() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.base
+}
+
+func (p *oauthPlace) keep(base string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.base = base
 }
 
 // oauthBase is what "token" and "authorize" are put behind. CSC 8.3 says that info's oauth2

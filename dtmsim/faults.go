@@ -214,6 +214,7 @@ type Call struct {
 	Status int       `json:"status"` // 0: the connection was dropped
 	Took   Duration  `json:"took"`
 	Auth   string    `json:"auth,omitempty"` // "bearer", "api_key", "basic", both: "bearer+api_key"
+	User   string    `json:"user,omitempty"` // id of the user whose token it carried
 	Agent  string    `json:"agent,omitempty"`
 }
 
@@ -250,10 +251,19 @@ func (s *Sim) observed(next http.Handler) http.Handler {
 				s.calls = slices.Delete(s.calls, 0, keepCalls/10)
 			}
 			s.calls = append(s.calls, Call{At: s.now(), Method: r.Method, Path: r.URL.Path, Query: withoutTokens(r.URL), Status: sw.status,
-				Took: Duration(time.Since(began)), Auth: authKind(r), Agent: r.UserAgent()})
+				Took: Duration(time.Since(began)), Auth: authKind(r), User: s.tokenUser(r), Agent: r.UserAgent()})
 		}()
 		next.ServeHTTP(sw, r)
 	})
+}
+
+// tokenUser is whose access token a request carries, also when it is worth nothing any more.
+func (s *Sim) tokenUser(r *http.Request) string {
+	t := s.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
+	if t == nil || t.refresh {
+		return ""
+	}
+	return t.user
 }
 
 func authKind(r *http.Request) string {

@@ -54,6 +54,18 @@ func (s *Sim) revokeGrant(grant string) {
 	}
 }
 
+// RevokeGrants plays persons who take back, at DigiCert, what they let applications have.
+// Who is an id, a user name or a mail address; empty: everybody.
+func (s *Sim) RevokeGrants(who string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, t := range s.tokens {
+		if t.refresh && (who == "" || s.findUser(who) != nil && s.findUser(who).ID == t.user) {
+			s.revoke(t)
+		}
+	}
+}
+
 // routeOAuth mounts the three endpoints of CSC 8.3 below a base address.
 func (s *Sim) routeOAuth(mux *http.ServeMux, base string) {
 	mux.Handle("GET "+base+"oauth2/authorize", s.guarded(s.visited(showAsk)))

@@ -57,7 +57,7 @@ type config struct {
 	DTMClientID     string        `env:"DTM_CLIENT_ID" help:"For client and refresh-token: OAuth 2.0 client for signing through the CSC API."`
 	DTMClientSecret secret        `env:"DTM_CLIENT_SECRET" help:"For client and refresh-token: secret of that client."`
 	DTMTokenURL     string        `env:"DTM_TOKEN_URL" help:"For client and refresh-token: where tokens are had. Empty: as the service itself tells."`
-	DTMRefresh      secret        `env:"DTM_REFRESH_TOKEN" help:"For refresh-token: what a person's consent once gave. Where the service changes it with each use, the new one is kept in memory only, and a start after that needs another."`
+	DTMRefresh      secret        `env:"DTM_REFRESH_TOKEN" help:"For refresh-token: what a person's consent once gave. Where the service changes it with each use, the newest one is kept in the database, under MASTER_KEY, for the next start and for other replicas; this one is tried again when that is refused."`
 	DTMUser         string        `env:"DTM_LOGIN_USER" help:"For digest and basic: user of CSC auth/login."`
 	DTMPassword     secret        `env:"DTM_LOGIN_PASSWORD" help:"For digest and basic: that user's password."`
 	DTMCert         secret        `env:"DTM_CLIENT_CERT" help:"For mtls: client certificate in PEM, its chain behind it."`

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"countersign/dtmclient"
+	"countersign/grants"
 )
 
 // skew is how far apart two clocks may be. Tokens and codes stop working soon after.
@@ -109,7 +110,7 @@ func (d *doctor) getJSON(ctx context.Context, address string, into any) error {
 var csc = []string{"credentials/list", "credentials/info", "credentials/authorize", "credentials/sendOTP", "signatures/signHash"}
 
 func (d *doctor) service(ctx context.Context, f *finding) {
-	remote, err := remoteClient(d.c, nil)
+	remote, err := remoteClient(d.c, nil, nil)
 	if err != nil {
 		f.say(bad, "%s.", cause(err))
 		return
@@ -133,7 +134,7 @@ func (d *doctor) service(ctx context.Context, f *finding) {
 }
 
 func (d *doctor) apiKey(ctx context.Context, f *finding) {
-	remote, err := remoteClient(d.c, nil)
+	remote, err := remoteClient(d.c, nil, nil)
 	if err != nil {
 		f.say(bad, "%s.", cause(err))
 		return
@@ -158,7 +159,17 @@ func (d *doctor) apiKey(ctx context.Context, f *finding) {
 // client asks for something that needs a token. That the service misses the name of a user
 // shows that it took the token.
 func (d *doctor) client(ctx context.Context, f *finding) {
-	remote, err := remoteClient(d.c, nil)
+	var kept *grants.Service
+	if d.c.uses(wayRefresh) {
+		var done func()
+		var err error
+		if kept, done, err = keptGrants(ctx, d.c); err != nil {
+			f.say(warn, "%s.", cause(err))
+			return
+		}
+		defer done()
+	}
+	remote, err := remoteClient(d.c, kept, nil)
 	if err != nil {
 		f.say(bad, "%s.", cause(err))
 		return

@@ -169,11 +169,7 @@ func (d *doctor) documents(ctx context.Context, f *finding) {
 
 // probe keeps, reads and removes one small blob, encrypted with the master key.
 func (d *doctor) probe(ctx context.Context, folder blob.Bucket) error {
-	masterKeys, err := keys(d.c.MasterKey, 32, 32)
-	if err != nil {
-		return err
-	}
-	master, err := blob.NewMaster(masterKeys...)
+	master, err := d.c.master()
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"crypto/tls"
 	"net/http"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"countersign/dtmclient"
+	"countersign/grants"
 )
 
 // The ways in that DTM_API_AUTH and DTM_CSC_AUTH may name.
@@ -52,14 +54,20 @@ func (c config) at(way string) string {
 }
 
 // authenticator makes a way in. The API's and CSC's are made apart, so that neither waits
-// for a token of the other.
-func (c config) authenticator(way string) dtmclient.Authenticator {
+// for a token of the other. A refresh token is used only where it is kept: each use may
+// change it.
+func (c config) authenticator(way string, kept *grants.Service) dtmclient.Authenticator {
 	secret := dtmclient.Secret(c.DTMClientSecret)
 	switch way {
 	case wayClient:
 		return dtmclient.ClientCredentials(c.DTMClientID, secret)
 	case wayRefresh:
-		return dtmclient.RefreshToken(c.DTMClientID, secret, dtmclient.Secret(c.DTMRefresh), nil)
+		if kept == nil {
+			return dtmclient.Held(func(context.Context, *dtmclient.Client) (dtmclient.Tokens, error) {
+				return dtmclient.Tokens{}, errNoTable
+			})
+		}
+		return kept.Own(dtmclient.Secret(c.DTMRefresh))
 	case wayDigest:
 		return dtmclient.LoginDigest(c.DTMUser, dtmclient.Secret(c.DTMPassword))
 	case wayBasic:
@@ -70,14 +78,15 @@ func (c config) authenticator(way string) dtmclient.Authenticator {
 	return dtmclient.APIKey(dtmclient.Secret(c.DTMKey))
 }
 
-func remoteClient(c config, observe func(op string, outcome dtmclient.Kind, took time.Duration)) (*dtmclient.Client, error) {
+// remoteClient is the client of the site; kept may be nil where nothing is signed.
+func remoteClient(c config, kept *grants.Service, observe func(op string, outcome dtmclient.Kind, took time.Duration)) (*dtmclient.Client, error) {
 	carrier, err := c.carrier()
 	if err != nil {
 		return nil, err
 	}
 	return dtmclient.New(dtmclient.Config{
 		BaseURL: c.at(c.DTMAPIAuth) + "/documentmanager", AccountURL: c.at(c.DTMAPIAuth) + "/account", CSCBaseURL: c.at(c.DTMCSCAuth) + "/documentmanager",
-		API: c.authenticator(c.DTMAPIAuth), CSC: c.authenticator(c.DTMCSCAuth), TokenURL: c.DTMTokenURL, HTTP: carrier,
+		API: c.authenticator(c.DTMAPIAuth, kept), CSC: c.authenticator(c.DTMCSCAuth, kept), TokenURL: c.DTMTokenURL, HTTP: carrier,
 		Timeouts:  dtmclient.Timeouts{Call: c.DTMCall, Authorize: c.DTMAuthorize, Sign: c.DTMSign},
 		PlainHTTP: c.DTMPlain, CanSuspend: c.DTMSuspend, BreakAfter: 8, UserAgent: "countersign/" + version(),
 		Observe: observe,

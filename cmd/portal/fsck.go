@@ -15,6 +15,7 @@ import (
 	"countersign/audit"
 	"countersign/blob"
 	"countersign/db"
+	"countersign/grants"
 	"countersign/signing"
 )
 
@@ -85,7 +86,7 @@ var invariants = []invariant{
 	{"I7", "signatures verify over the stored bytes", (*examination).signatures},
 	{"I8", "everything is in a state of its table and came there along its edges", rows((db.Fsck).Moves, "rows")},
 	{"I9", "the audit log is whole, and tells of every move", (*examination).log},
-	{"I10", "no key, secret or token is kept in clear", (*examination).secrets},
+	{"I10", "no key, secret or token is kept in clear, and sealed ones open for whom they are", (*examination).secrets},
 	{"I11", "nothing waits past its time", rows((db.Fsck).Stuck, "rows")},
 	{"I12", "what counts against people's room is what they keep", rows((db.Fsck).Sums, "documents")},
 	{"I13", "activation data was used once, in time, for its own hashes", (*examination).ledgerUse},
@@ -113,6 +114,7 @@ type examination struct {
 	c        config
 	store    *db.DB
 	folder   *blob.FolderBucket
+	master   *blob.Master
 	examiner signing.Examiner
 	ledger   []signing.LedgerEntry
 	noBook   bool // no ledger was given
@@ -224,7 +226,11 @@ func (e *examination) log(ctx context.Context, tell func(signing.Flaw)) (string,
 
 func (e *examination) secrets(ctx context.Context, tell func(signing.Flaw)) (string, error) {
 	n, err := e.rows().Secrets(ctx, e.c.hidden(), tell)
-	return fmt.Sprintf("%d columns", n), err
+	if err != nil {
+		return "", err
+	}
+	kept, err := e.rows().Grants(ctx, func(g grants.Grant) error { return grants.Check(e.master, g) }, tell)
+	return fmt.Sprintf("%d columns, %d refresh tokens", n, kept), err
 }
 
 // openExamination opens what is there. It makes and changes nothing.
@@ -276,18 +282,13 @@ func (e *examination) openBytes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	masterKeys, err := keys(e.c.MasterKey, 32, 32)
-	if err != nil {
-		return err
-	}
-	master, err := blob.NewMaster(masterKeys...)
-	if err != nil {
+	if e.master, err = e.c.master(); err != nil {
 		return err
 	}
 	if e.folder, err = blob.Folder(e.c.BlobDir); err != nil {
 		return err
 	}
-	e.examiner = signing.Examiner{Store: e.rows(), Blobs: blobs{blob.NewStore(e.folder, master)}, Walk: e.folder.Walk, Roots: roots, Now: time.Now}
+	e.examiner = signing.Examiner{Store: e.rows(), Blobs: blobs{blob.NewStore(e.folder, e.master)}, Walk: e.folder.Walk, Roots: roots, Now: time.Now}
 	return nil
 }
 

@@ -228,9 +228,12 @@ func TestFsckFindsEachThingThatIsBroken(t *testing.T) {
 			_, err = d.Exec("DROP TRIGGER audit_no_delete")
 			require.NoError(k.t, err)
 		}},
-		"a move that nobody told":   {"I9", "do not lead to where it is", func(k *kept) { k.change("UPDATE ceremonies SET state = 'failed' WHERE state = 'used'") }},
-		"a row is gone":             {"I9", "there is no row of it", func(k *kept) { k.change("DELETE FROM validations") }},
-		"a key in a row":            {"I10", "in clear", func(k *kept) { k.change("UPDATE people SET name = 'x api-key-canary'") }},
+		"a move that nobody told": {"I9", "do not lead to where it is", func(k *kept) { k.change("UPDATE ceremonies SET state = 'failed' WHERE state = 'used'") }},
+		"a row is gone":           {"I9", "there is no row of it", func(k *kept) { k.change("DELETE FROM validations") }},
+		"a key in a row":          {"I10", "in clear", func(k *kept) { k.change("UPDATE people SET name = 'x api-key-canary'") }},
+		"a refresh token moved to somebody else": {"I10", "does not open", func(k *kept) {
+			k.change("INSERT INTO grants (id, person, state, sealed, since) VALUES ('g', (SELECT id FROM people WHERE subject = 'cleo'), 'open', x'01020304', 1)")
+		}},
 		"a token in a row":          {"I10", "in clear", func(k *kept) { k.change("UPDATE people SET name = 'eyJhbGciOiJSUzI1NiJ9.e30.x'") }},
 		"an upload that never ends": {"I9 I11", "came to a stop", func(k *kept) { k.change("UPDATE documents SET state = 'checking', deadline = 1 WHERE signed = 1") }},
 		"a key that was asked long ago": {"I9 I11", "never settled", func(k *kept) {

@@ -157,18 +157,16 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 	if err != nil {
 		return nil, nil, err
 	}
-	remote, err := remoteClient(c, meters.call)
+	master, err := c.master()
 	if err != nil {
 		return nil, nil, err
 	}
-	masterKeys, err := keys(c.MasterKey, 32, 32)
+	kept := c.grants(store, master, meters.alarm, log)
+	remote, err := remoteClient(c, kept, meters.call)
 	if err != nil {
 		return nil, nil, err
 	}
-	master, err := blob.NewMaster(masterKeys...)
-	if err != nil {
-		return nil, nil, err
-	}
+	kept.Remote = remote
 	folder, err := blob.Folder(c.BlobDir)
 	if err != nil {
 		return nil, nil, err
@@ -208,7 +206,7 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 	}
 	workers, err := jobs.New(jobs.Config{
 		DB: store, Log: log, Signing: documents, Identity: checks, LookEvery: c.LookEvery, Observe: meters.run,
-		Mail: post, Tree: tree, Stamp: stamper, Check: checker, Sweep: sweeper{login, post, documents, bytes, store},
+		Mail: post, Tree: tree, Stamp: stamper, Check: checker, Sweep: sweeper{login, post, documents, bytes, store, kept},
 	})
 	if err != nil {
 		return nil, nil, err

@@ -8,6 +8,7 @@ import (
 	"countersign/auth"
 	"countersign/blob"
 	"countersign/db"
+	"countersign/grants"
 	"countersign/mail"
 	"countersign/signing"
 )
@@ -26,6 +27,7 @@ type sweeper struct {
 	sign  *signing.Service
 	bytes *blob.Store
 	store *db.DB
+	kept  *grants.Service
 }
 
 // Sweep goes on with the next part when one fails.
@@ -38,5 +40,6 @@ func (s sweeper) Sweep(ctx context.Context) (int, error) {
 		return err != nil || kept // cannot tell: keep
 	}, strayAge)
 	refusals, refusalErr := s.store.Audit().ForgetRefusals(ctx, time.Now().Add(-countAge))
-	return sessions + mails + counts + stray + refusals, errors.Join(err, mailErr, countErr, blobErr, refusalErr)
+	asks, grantErr := s.kept.Sweep(ctx)
+	return sessions + mails + counts + stray + refusals + asks, errors.Join(err, mailErr, countErr, blobErr, refusalErr, grantErr)
 }
