@@ -77,7 +77,7 @@ func (s *Service) reserve(ctx context.Context, a people.Actor, v Validation, pro
 	c.Reason, c.LookAt = codeSent, now.Add(inFlight)
 	e := ofCredential(c, "credential.issue-ask")
 	e.From, e.Facts = "", map[string]string{"validation": string(v.ID), "profile": chosen.ID, "name": c.Name, "replaces": string(replaces)}
-	c, err = s.recordCredential(ctx, "", c, done(e, a))
+	c, err = answered(s, PointReserve, func() (Credential, error) { return s.recordCredential(ctx, "", c, done(e, a)) })
 	if errors.Is(err, ErrConflict) { // another request took the name: it is the same wish
 		made, err := s.store.CredentialByName(ctx, c.Name)
 		if errors.Is(err, ErrNotFound) && replaces != "" {
@@ -109,15 +109,17 @@ func (s *Service) issue(ctx context.Context, a people.Actor, v Validation, c Cre
 	if err != nil {
 		return c, ofStore(err)
 	}
-	d, err := s.dtm.CreateCredential(ctx, dtmclient.NewCredential{ValidationID: v.DTM, UserID: p.DTMUser, AccountID: s.o.AccountID,
-		OrganizationID: s.o.OrganizationID, ProfileID: c.Profile, Nickname: c.Name})
+	d, err := answered(s, PointIssue, func() (dtmclient.Credential, error) {
+		return s.dtm.CreateCredential(ctx, dtmclient.NewCredential{ValidationID: v.DTM, UserID: p.DTMUser, AccountID: s.o.AccountID,
+			OrganizationID: s.o.OrganizationID, ProfileID: c.Profile, Nickname: c.Name})
+	})
 	now := s.now()
 	e.Subject, e.From, e.Facts["name"] = string(c.ID), string(c.State), c.Name
 	switch explained, mayBe := ofRemoteOrNil(err); {
 	case err == nil:
 		to := s.observedCredential(c, d, now)
 		to.LookAt = now.Add(s.o.PollInterval)
-		to, err = s.recordCredential(ctx, c.State, to, done(e, a))
+		to, err = answered(s, PointIssued, func() (Credential, error) { return s.recordCredential(ctx, c.State, to, done(e, a)) })
 		if errors.Is(err, ErrConflict) { // a look was quicker
 			to, err = s.store.Credential(ctx, c.ID)
 		}

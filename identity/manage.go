@@ -92,16 +92,19 @@ func (s *Service) move(ctx context.Context, a people.Actor, c Credential, do Com
 	if do == CommandSuspend {
 		c.Reason = reason // whose suspension it is decides who may resume it
 	}
-	c, err := s.recordCredential(ctx, c.State, c, done(asked, a))
+	c, err := answered(s, PointAsk, func() (Credential, error) { return s.recordCredential(ctx, c.State, c, done(asked, a)) })
 	if err != nil {
 		return ofStore(err)
 	}
-	if err := call(ctx, c.Name); err != nil {
+	if err := s.at(PointCommand, func() error { return call(ctx, c.Name) }); err != nil {
 		return s.notMoved(ctx, a, c, e, err)
 	}
 	to := s.enterCredential(c, state, s.now())
 	to.Reason = reason
-	_, err = s.recordCredential(ctx, c.State, to, done(e, a))
+	err = s.at(PointDone, func() error {
+		_, err := s.recordCredential(ctx, c.State, to, done(e, a))
+		return err
+	})
 	if errors.Is(err, ErrConflict) { // a look was quicker: DTM has the last word
 		return s.movedAfterAll(ctx, a, to, e)
 	}

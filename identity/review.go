@@ -56,7 +56,9 @@ func (s *Service) Approve(ctx context.Context, a people.Actor, id ValidationID) 
 	to.HeldUntil = now.Add(s.o.ApprovalHold)
 	to = s.enter(to, ValidationApprovalHeld, now)
 	to.DecidedBy, to.Approvals = a.Person, s.o.Approvals
-	v, err = s.record(ctx, v.State, to, done(ofValidation(v, "validation.approve"), a), DueJob{Job: FinishApproval{v.ID}, At: to.HeldUntil})
+	v, err = answered(s, PointHold, func() (Validation, error) {
+		return s.record(ctx, v.State, to, done(ofValidation(v, "validation.approve"), a), DueJob{Job: FinishApproval{v.ID}, At: to.HeldUntil})
+	})
 	if err != nil {
 		return v, ofStore(err)
 	}
@@ -141,10 +143,10 @@ func (s *Service) sendApproval(ctx context.Context, v Validation) (Validation, e
 	to.Reason = codeSent
 	e := bySystem(ofValidation(v, "validation.approve-send"), job)
 	e.Facts = facts
-	if v, err = s.record(ctx, v.State, to, e); err != nil {
+	if v, err = answered(s, PointDecide, func() (Validation, error) { return s.record(ctx, v.State, to, e) }); err != nil {
 		return v, ofStore(err) // undone, withdrawn, or another worker has it
 	}
-	if err := s.dtm.ApproveValidation(ctx, v.DTM); err != nil {
+	if err := s.at(PointApprove, func() error { return s.dtm.ApproveValidation(ctx, v.DTM) }); err != nil {
 		explained, mayBe := ofRemote(err)
 		s.log.WarnContext(ctx, "an approval was not confirmed", "validation", v.ID, "may_have_happened", mayBe, "cause", err)
 		if mayBe {
@@ -167,7 +169,7 @@ func (s *Service) sendApproval(ctx context.Context, v Validation) (Validation, e
 	to.Reason, to.HeldUntil, to.LookAt = "", time.Time{}, s.now().Add(s.o.PollInterval)
 	e = bySystem(ofValidation(v, "validation.approved"), job)
 	e.Facts = facts
-	confirmed, err := s.record(ctx, v.State, to, e)
+	confirmed, err := answered(s, PointApproved, func() (Validation, error) { return s.record(ctx, v.State, to, e) })
 	if errors.Is(err, ErrConflict) { // a look was quicker
 		confirmed, err = s.store.Validation(ctx, v.ID)
 	}
@@ -227,7 +229,7 @@ func (s *Service) decide(ctx context.Context, a people.Actor, id ValidationID, d
 	v.Reason, v.Note, v.DecidedBy = reason, note, a.Person
 	asked := done(ofValidation(v, action+"-ask"), a)
 	asked.Reason = reason
-	if v, err = s.record(ctx, v.State, v, asked); err != nil {
+	if v, err = answered(s, PointAsk, func() (Validation, error) { return s.record(ctx, v.State, v, asked) }); err != nil {
 		return ofStore(err)
 	}
 	e := ofValidation(v, action)
@@ -261,7 +263,7 @@ func (s *Service) forget(ctx context.Context, v Validation) {
 func (s *Service) ask(ctx context.Context, a people.Actor, v, to Validation, e audit.Entry, call func(context.Context) error) error {
 	ctx, cancel := outlive(ctx, callTime)
 	defer cancel()
-	if err := call(ctx); err != nil {
+	if err := s.at(PointCommand, func() error { return call(ctx) }); err != nil {
 		explained, mayBe := ofRemote(err)
 		failed := e
 		failed.Outcome, failed.Reason = audit.Failed, explained.Code
@@ -285,7 +287,10 @@ func (s *Service) ask(ctx context.Context, a people.Actor, v, to Validation, e a
 		}
 		return explained
 	}
-	_, err := s.record(ctx, v.State, to, done(e, a))
+	err := s.at(PointDone, func() error {
+		_, err := s.record(ctx, v.State, to, done(e, a))
+		return err
+	})
 	if errors.Is(err, ErrConflict) { // a look was quicker, or another command: DTM has the last word
 		return s.afterAll(ctx, a, v.ID, to, e)
 	}

@@ -49,6 +49,10 @@ type Options struct {
 	PortalURL          string          // for links in mails
 	Words              mail.Words      // the texts of mails; nil: English
 	CanSuspend         bool            // the host has suspend and resume
+
+	// Reached is told of every point, before the step and once it is done. It is for tests
+	// that end the process there; nil in production.
+	Reached func(p Point, done bool)
 }
 
 // Deadlines say how long a state may wait. Zero fields take the defaults in brackets.
@@ -83,6 +87,9 @@ func NewService(o Options) *Service {
 	}
 	if o.Words == nil {
 		o.Words = mail.English{}
+	}
+	if o.Reached == nil {
+		o.Reached = func(Point, bool) {}
 	}
 	if o.Locale == "" {
 		o.Locale = "en_US"

@@ -90,7 +90,9 @@ func (s *Service) insert(ctx context.Context, a people.Actor, standard Standard,
 		v.LookAt = now.Add(resend)
 		entry := done(e, a)
 		entry.Subject, entry.Facts = id, map[string]string{"standard": string(standard)}
-		v, err = s.record(ctx, "", v, entry, DueJob{Job: ReconcileValidation{v.ID}, At: now.Add(resend)})
+		v, err = answered(s, PointStart, func() (Validation, error) {
+			return s.record(ctx, "", v, entry, DueJob{Job: ReconcileValidation{v.ID}, At: now.Add(resend)})
+		})
 		if errors.Is(err, ErrConflict) && try < 3 {
 			continue // the reference is taken, or another request of this person was quicker
 		}
@@ -140,12 +142,16 @@ func (s *Service) begin(ctx context.Context, v Validation) (Validation, error) {
 	}
 	// From here on the row says that DTM is being asked, and only one run can write that.
 	v.Reason, v.HeldUntil, v.LookAt = codeSent, now.Add(resend), now.Add(resend)
-	if v, err = s.record(ctx, v.State, v, bySystem(ofValidation(v, "validation.send"), "reconcile-validation")); err != nil {
+	if v, err = answered(s, PointSend, func() (Validation, error) {
+		return s.record(ctx, v.State, v, bySystem(ofValidation(v, "validation.send"), "reconcile-validation"))
+	}); err != nil {
 		return v, err
 	}
-	d, err := s.dtm.CreateValidation(ctx, dtmclient.NewValidation{UserID: user, Email: v.Claims.Email, FirstName: v.Claims.GivenName,
-		LastName: v.Claims.FamilyName, ProfileID: s.o.ValidationProfiles[v.Standard], Standard: v.Standard.DTM(),
-		AccountID: s.o.AccountID, OrganizationID: s.o.OrganizationID, Locale: s.o.Locale})
+	d, err := answered(s, PointCreate, func() (dtmclient.Validation, error) {
+		return s.dtm.CreateValidation(ctx, dtmclient.NewValidation{UserID: user, Email: v.Claims.Email, FirstName: v.Claims.GivenName,
+			LastName: v.Claims.FamilyName, ProfileID: s.o.ValidationProfiles[v.Standard], Standard: v.Standard.DTM(),
+			AccountID: s.o.AccountID, OrganizationID: s.o.OrganizationID, Locale: s.o.Locale})
+	})
 	if isRemote(err, dtmclient.Duplicate) {
 		if d, err = s.find(ctx, v, user); err == nil && d.ID == "" {
 			err = fail(codeRefused, errors.New("DTM has a validation of this standard that is not ours to take"))
@@ -205,8 +211,10 @@ func (s *Service) user(ctx context.Context, v Validation, p people.Person) (stri
 	name := "cs-" + string(p.ID)
 	u, err := s.dtm.FindUser(ctx, name)
 	if isRemote(err, dtmclient.NotFound) {
-		u, err = s.dtm.CreateUser(ctx, dtmclient.User{UserName: name, Email: v.Claims.Email, FirstName: v.Claims.GivenName,
-			LastName: v.Claims.FamilyName, Phone: digits(p.Phone), Locale: s.o.Locale, Accounts: []string{s.o.AccountID}})
+		u, err = answered(s, PointUser, func() (dtmclient.User, error) {
+			return s.dtm.CreateUser(ctx, dtmclient.User{UserName: name, Email: v.Claims.Email, FirstName: v.Claims.GivenName,
+				LastName: v.Claims.FamilyName, Phone: digits(p.Phone), Locale: s.o.Locale, Accounts: []string{s.o.AccountID}})
+		})
 	}
 	if isRemote(err, dtmclient.Duplicate) {
 		if u, err = s.dtm.FindUser(ctx, name); isRemote(err, dtmclient.NotFound) {
@@ -218,7 +226,9 @@ func (s *Service) user(ctx context.Context, v Validation, p people.Person) (stri
 	}
 	e := bySystem(audit.Entry{Action: "person.bind", Object: "person", Subject: string(p.ID), Owner: p.ID,
 		Facts: map[string]string{"dtm_user": u.ID}}, "reconcile-validation")
-	err = s.store.Apply(ctx, Change{Bind: &Binding{Person: p.ID, DTMUser: u.ID}, Entries: []audit.Entry{e}, Topics: []string{PersonTopic(p.ID)}})
+	err = s.at(PointBind, func() error {
+		return s.store.Apply(ctx, Change{Bind: &Binding{Person: p.ID, DTMUser: u.ID}, Entries: []audit.Entry{e}, Topics: []string{PersonTopic(p.ID)}})
+	})
 	if errors.Is(err, ErrConflict) {
 		return "", fail(codeBound, err)
 	}
@@ -266,7 +276,7 @@ func (s *Service) adopt(ctx context.Context, v Validation, d dtmclient.Validatio
 	}
 	e := bySystem(ofValidation(v, "validation.open"), "reconcile-validation")
 	e.Facts = map[string]string{"dtm": d.ID, "status": to.DTMStatus}
-	return s.record(ctx, v.State, to, e)
+	return answered(s, PointOpen, func() (Validation, error) { return s.record(ctx, v.State, to, e) })
 }
 
 // expire ends a check at its deadline, or a start that came to nothing.

@@ -15,6 +15,7 @@ import (
 
 	"countersign/db"
 	"countersign/dtmsim"
+	"countersign/identity"
 	"countersign/signing"
 )
 
@@ -59,6 +60,16 @@ var changes = []change{
 	{"signing/release.go", `	mine, err := s.judge(after, g, p.Prepared)
 	if err != nil {`, `	mine, err := s.judge(after, g, p.Prepared)
 	if err != nil && !weakened("own check") {`},
+	// What DTM is asked for is looked for first, and written down first.
+	{"identity/start.go", `	if found.ID != "" {`, `	if found.ID != "" && !weakened("look first") {`},
+	{"identity/review.go", `	if v, err = answered(s, PointDecide, func() (Validation, error) { return s.record(ctx, v.State, to, e) }); err != nil {`,
+		`	if weakened("approval row") {
+	} else if v, err = answered(s, PointDecide, func() (Validation, error) { return s.record(ctx, v.State, to, e) }); err != nil {`},
+	{"identity/issue.go", `	c, err = answered(s, PointReserve, func() (Credential, error) { return s.recordCredential(ctx, "", c, done(e, a)) })`,
+		`	if weakened("credential row") {
+		return c, true, nil
+	}
+	c, err = answered(s, PointReserve, func() (Credential, error) { return s.recordCredential(ctx, "", c, done(e, a)) })`},
 }
 
 const switches = `
@@ -83,7 +94,7 @@ func guardless(t *testing.T) string {
 		require.Equal(t, 1, strings.Count(texts[c.file], c.from), "%s has moved: %s", c.file, c.from)
 		texts[c.file] = strings.Replace(texts[c.file], c.from, c.to, 1)
 	}
-	for _, room := range []string{"signing", "db", "blob"} {
+	for _, room := range []string{"signing", "db", "blob", "identity"} {
 		texts[room+"/weakened.go"] = "package " + room + switches
 	}
 	replace := map[string]string{}
@@ -112,17 +123,23 @@ func TestEachGuardThatIsTakenOutIsFoundOut(t *testing.T) {
 		run  func(w *world)
 		says []string // one of these invariants at least
 	}{
-		"intent":    {func(w *world) { w.dieAt(signing.PointSign, true) }, []string{"I5"}},
-		"value":     {(*world).wrongValue, []string{"I7"}},
-		"version":   {(*world).pressTwenty, []string{"I5", "I9"}},
-		"place":     {func(w *world) { w.dieAt(signing.PointReceived, true) }, []string{"I2"}},
-		"own check": {(*world).signOnce, []string{"I7"}},
+		"intent":         {func(w *world) { w.dieAt(signing.PointSign, true) }, []string{"I5"}},
+		"value":          {(*world).wrongValue, []string{"I7"}},
+		"version":        {(*world).pressTwenty, []string{"I5", "I9"}},
+		"place":          {func(w *world) { w.dieAt(signing.PointReceived, true) }, []string{"I2"}},
+		"own check":      {(*world).signOnce, []string{"I7"}},
+		"look first":     {func(w *world) { w.dieAsking(identity.PointCreate) }, []string{twice}},
+		"approval row":   {func(w *world) { w.dieAsking(identity.PointApprove) }, []string{twice}},
+		"credential row": {func(w *world) { w.dieAsking(identity.PointIssue) }, []string{twice}},
 	} {
 		t.Run(guard, func(t *testing.T) {
 			t.Parallel()
-			w := newWorld(t, options{portal: program, env: []string{"WEAKENED=" + guard}})
+			w := newWorld(t, options{portal: program, env: []string{"WEAKENED=" + guard}, bare: slices.Contains(c.says, twice)})
 			c.run(w)
 			broken, out := w.fsck()
+			if again, _ := w.asked.twice(); len(again) > 0 {
+				broken = append(broken, twice)
+			}
 			require.True(t, slices.ContainsFunc(broken, func(i string) bool { return slices.Contains(c.says, i) }),
 				"without %q nothing was found: %v\n%s", guard, broken, out)
 		})
@@ -136,6 +153,12 @@ func TestEachGuardThatIsTakenOutIsFoundOut(t *testing.T) {
 		w.dieAt(signing.PointSign, true)
 		broken, out := w.fsck()
 		require.Empty(t, broken, out)
+		w.start()
+		for _, p := range []identity.Point{identity.PointCreate, identity.PointApprove, identity.PointIssue} {
+			w.dieAsking(p)
+			again, _ := w.asked.twice()
+			require.Empty(t, again)
+		}
 	})
 	t.Run("a mistake that the own check is there for", func(t *testing.T) {
 		t.Parallel()
@@ -147,6 +170,26 @@ func TestEachGuardThatIsTakenOutIsFoundOut(t *testing.T) {
 			var state string
 			require.NoError(t, d.Read.Get(&state, "SELECT state FROM signatures"))
 			require.Equal(t, "failed", state)
+		})
+	})
+}
+
+const twice = "DTM was asked twice"
+
+// dieAsking dies just after DTM was asked for something on the way to a credential, and goes
+// on until its applicant is at the end or DTM was asked for it again.
+func (w *world) dieAsking(p identity.Point) {
+	w.t.Helper()
+	who := w.next(w.signIn("admin"))
+	w.arm(string(p) + ":after")
+	require.False(w.t, who.goes(string(p)))
+	require.NoError(w.t, w.child.died(waitForDeath))
+	w.laterChecks()
+	w.start()
+	w.open(func(d *db.DB) {
+		w.eventually("the end, or the same once more", func() bool {
+			again, _ := w.asked.twice()
+			return len(again) > 0 || who.step(context.Background(), d)
 		})
 	})
 }

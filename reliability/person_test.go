@@ -102,13 +102,8 @@ func (w *world) signIn(subject string) *person {
 	return p
 }
 
-// everybody are the people of the login: an admin, and signers of whom the first signs
-// with a PIN and the others with codes.
-func everybody() []idpsim.Person {
-	n := 3
-	if soak() {
-		n = 6
-	}
+// everybody are the people of the login: an admin, and more signers than ever come.
+func everybody(n int) []idpsim.Person {
 	all := []idpsim.Person{{Subject: "admin", GivenName: "Cleo", Roles: []string{"admin"}}}
 	for i := range n {
 		all = append(all, idpsim.Person{Subject: fmt.Sprint("signer", i), GivenName: fmt.Sprint("Signer", i), Roles: []string{"signer"}})
@@ -120,14 +115,15 @@ func everybody() []idpsim.Person {
 	return all
 }
 
-// settle brings everybody in, over the site: an identity check, an approval and a
-// credential for each signer.
+// settle brings the first signers in, over the site: an identity check, an approval and a
+// credential for each. The first signs with a PIN and the others with codes.
 func (w *world) settle() {
 	w.t.Helper()
 	admin := w.signIn("admin")
-	for i, p := range everybody()[1:] {
-		who := w.signIn(p.Subject)
+	for i := range w.signers {
+		who := w.signIn(fmt.Sprint("signer", i))
 		who.code = i > 0
+		w.arrived++
 		who.ask()
 		w.people = append(w.people, who)
 	}
@@ -157,6 +153,13 @@ func (w *world) settle() {
 	})
 }
 
+func (p *person) standard() string {
+	if p.code {
+		return "basic"
+	}
+	return "advanced_plus"
+}
+
 func (p *person) profile() string {
 	if p.code {
 		return "cp-basic-single"
@@ -176,11 +179,7 @@ func (p *person) must(path string, fields ...string) string {
 // ask begins an identity check.
 func (p *person) ask() {
 	p.w.t.Helper()
-	standard := "advanced_plus"
-	if p.code {
-		standard = "basic"
-	}
-	p.check = strings.TrimPrefix(p.must("/identity-checks", "standard", standard, "consent", "on"), "/identity-checks/")
+	p.check = strings.TrimPrefix(p.must("/identity-checks", "standard", p.standard(), "consent", "on"), "/identity-checks/")
 }
 
 func (p *person) checkIs(d *db.DB, want string) {

@@ -78,6 +78,10 @@ type world struct {
 	seed     uint64
 	rng      *rand.Rand
 	people   []*person
+	signers  int
+	arrived  int     // of them, where they come one by one
+	outside  *person // looks at DTM itself
+	asked    asked
 	kills    int
 	unknown  int // outcomes that were told as not known
 
@@ -89,6 +93,8 @@ type options struct {
 	postgres bool
 	seed     uint64
 	env      []string
+	signers  int  // 3, or 6 in the long form
+	bare     bool // nobody is there yet
 }
 
 func newWorld(t testing.TB, o options) *world {
@@ -101,7 +107,13 @@ func newWorld(t testing.TB, o options) *world {
 	if o.seed == 0 {
 		o.seed = rand.Uint64()
 	}
-	w := &world{t: t, portal: o.portal, dir: t.TempDir(), postgres: o.postgres, seed: o.seed, rng: rand.New(rand.NewPCG(o.seed, 1))}
+	if o.signers == 0 {
+		o.signers = 3
+		if soak() {
+			o.signers = 6
+		}
+	}
+	w := &world{t: t, portal: o.portal, dir: t.TempDir(), postgres: o.postgres, signers: o.signers, seed: o.seed, rng: rand.New(rand.NewPCG(o.seed, 1))}
 	w.database = "sqlite:" + filepath.Join(w.dir, "portal.db")
 	if w.postgres {
 		w.database = dbtest.PostgresURL(t)
@@ -120,7 +132,9 @@ func newWorld(t testing.TB, o options) *world {
 			t.Logf("seed %d, database %s; the end of the portal's log:\n%s", w.seed, w.database, strings.Join(lines[max(0, len(lines)-25):], "\n"))
 		}
 	})
-	w.settle()
+	if !o.bare {
+		w.settle()
+	}
 	return w
 }
 
@@ -152,10 +166,10 @@ func (w *world) farSide(more []string) {
 		var err error
 		w.sim, err = dtmsim.New(dtmsim.Options{BaseURL: url, FastKeys: true, RSABits: 2048, Log: log})
 		require.NoError(t, err)
-		return w.sim
+		return w.asked.by(w.sim)
 	})
 	login := serve(func(url string) http.Handler {
-		p, err := idpsim.New(idpsim.Options{Issuer: url, ClientID: "crash", ClientSecret: "crash-secret", People: everybody(), Log: log, TokenLife: 24 * time.Hour,
+		p, err := idpsim.New(idpsim.Options{Issuer: url, ClientID: "crash", ClientSecret: "crash-secret", People: everybody(40), Log: log, TokenLife: 24 * time.Hour,
 			RedirectURIs: []string{w.url + "/auth/callback"}, PostLogoutURIs: []string{w.url + "/signed-out"}})
 		require.NoError(t, err)
 		return p.Handler()

@@ -170,7 +170,12 @@ func (x *extending) gather(ctx context.Context, o pades.ExtendOptions) (*pades.E
 		return nil, err
 	}
 	defer f.Close()
-	return pades.Extend(ctx, f, f.Size(), o)
+	x.s.Reached(PointGather, false)
+	got, err := pades.Extend(ctx, f, f.Size(), o)
+	if err == nil {
+		x.s.Reached(PointGather, true)
+	}
+	return got, err
 }
 
 // failed sorts why nothing could be added: what passes is waited for, what does not ends it.
@@ -206,7 +211,7 @@ func (x *extending) put(ctx context.Context, got *pades.Extension, level, field 
 	if r.State, err = s.Blobs.Seal(x.d.ID, x.d.Key, got.State); err != nil {
 		return false, x.later(ctx, codeInternal, err)
 	}
-	if r.Blob, err = s.write(ctx, PointAppend, x.d, got.Delta); err != nil {
+	if r.Blob, err = s.write(ctx, PointAdd, x.d, got.Delta); err != nil {
 		return false, x.later(ctx, waitsFor(err), err)
 	}
 	after, err := x.prove(ctx, append(slices.Clone(x.revisions), r), level, field)
@@ -226,7 +231,7 @@ func (x *extending) put(ctx context.Context, got *pades.Extension, level, field 
 	} else {
 		x.reach(t, after)
 	}
-	if err := s.apply(ctx, t); err != nil {
+	if err := s.applyAt(ctx, PointCarry, t); err != nil {
 		s.dropUnless(ctx, x.d.ID, r)
 		return false, err
 	}

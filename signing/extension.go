@@ -128,7 +128,7 @@ func (s *Service) endExtension(ctx context.Context, e Extension) error {
 	t.extension(&e, ExtensionWaiting, t.now.Add(extendTry))
 	t.Topics = nil // nothing is new yet
 	t.job(ExtendDocument{Document: e.ID}, time.Time{})
-	return s.apply(ctx, t)
+	return s.applyAt(ctx, PointDue, t)
 }
 
 // Extension of a document of the actor; KindNotFound when there is none.
@@ -149,7 +149,7 @@ func (s *Service) putOff(ctx context.Context, e Extension, code string, wait tim
 	}
 	s.Log.InfoContext(ctx, "extension waits", "document", e.ID, "code", code, "attempt", e.Attempts, "cause", why)
 	t.extension(&e, ExtensionWaiting, t.now.Add(wait))
-	return s.apply(ctx, t)
+	return s.applyAt(ctx, PointPutOff, t)
 }
 
 // stop gives an extension up. The released file stays as it is.

@@ -7,7 +7,7 @@ import "context"
 // just before or just after each; what has to come of it stands in docs/reliability.md.
 type Point string
 
-// The points, in their order. Each is reached twice: before the step, and once it is done.
+// The points of an upload and a signing, in their order. Each is reached twice: before the step, and once it is done.
 const (
 	PointReceive  Point = "receive"   // the row that reserves a place for an upload
 	PointBlock    Point = "block"     // a block of its bytes, given to the store
@@ -30,7 +30,21 @@ const (
 	PointTidy     Point = "tidy"      // bytes that no row speaks of any more are removed
 )
 
-// Points lists them in their order.
+// The points of carrying a released file on to B-LT or B-LTA, in their order.
+const (
+	PointDue    Point = "due"     // the row that takes a file up whose time has come, and its job
+	PointGather Point = "gather"  // issuers are asked for what they say now, or a clock service
+	PointAdd    Point = "add"     // the bytes that are added to the file
+	PointCarry  Point = "carry"   // the row that lets the longer file out, after our own check
+	PointPutOff Point = "put-off" // instead of these: the row that says when it is tried again
+)
+
+// ExtensionPoints lists those of carrying a file on.
+func ExtensionPoints() []Point {
+	return []Point{PointDue, PointGather, PointAdd, PointCarry, PointPutOff}
+}
+
+// Points lists those of an upload and a signing.
 func Points() []Point {
 	return []Point{PointReceive, PointBlock, PointUpload, PointReceived, PointChecked, PointPrepare, PointBegin, PointCount, PointSend,
 		PointClaim, PointApprove, PointIntend, PointSign, PointRecord, PointStamp, PointAppend, PointAssemble, PointRelease, PointTidy}

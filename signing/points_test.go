@@ -1,9 +1,13 @@
 package signing_test
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -39,4 +43,33 @@ func TestAnUploadAndASigningPassEveryPoint(t *testing.T) {
 	for _, m := range passed {
 		require.Contains(t, signing.Points(), m.p)
 	}
+}
+
+// So is the list of those of an extension: a try that has to wait, then one that comes to
+// its end, pass each.
+func TestAnExtensionPassesEveryPoint(t *testing.T) {
+	var passed []string
+	told := func(p signing.Point, done bool) {
+		if slices.Contains(signing.ExtensionPoints(), p) {
+			passed = append(passed, fmt.Sprint(p, done))
+		}
+	}
+	w := newWorld(t, "cp-basic", func(o *signing.Options) {
+		extending("B-LTA")(o)
+		o.Reached = told
+	})
+	d := w.released("Every point")
+	away := w.again(func(o *signing.Options) {
+		extending("B-LTA")(o)
+		o.Reached = told
+		o.Fetch = func(context.Context, string, string, []byte) ([]byte, error) { return nil, errors.New("down") }
+	})
+	w.clock.pass(time.Minute)
+	_, err := away.LookAgain(ctx)
+	require.NoError(t, err)
+	require.NoError(t, away.Extend(ctx, d.ID))
+	require.Equal(t, signing.ExtensionReached, w.tryExtension(d.ID).State)
+	step := []string{"gatherfalse", "gathertrue", "addfalse", "addtrue", "carryfalse", "carrytrue"}
+	require.Equal(t, slices.Concat([]string{"duefalse", "duetrue", "gatherfalse", "put-offfalse", "put-offtrue", "duefalse", "duetrue"}, step, step), passed,
+		"a try that has to wait; then the data, and the timestamp over it")
 }

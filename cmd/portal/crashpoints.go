@@ -8,8 +8,6 @@ import (
 	"strings"
 	"sync"
 	"syscall"
-
-	"countersign/signing"
 )
 
 // crashVariable names a file. While it says intend:after, this build ends itself just
@@ -17,13 +15,13 @@ import (
 const crashVariable = "CRASH_AT"
 
 // reached ends the process as a power cut would: no deferred call, no flush, no answer.
-func reached() func(signing.Point, bool) {
+func reached[P ~string]() func(P, bool) {
 	path := os.Getenv(crashVariable)
 	if path == "" {
 		return nil
 	}
 	var mu sync.Mutex
-	return func(p signing.Point, done bool) {
+	return func(p P, done bool) {
 		mu.Lock()
 		defer mu.Unlock()
 		text, err := os.ReadFile(path)

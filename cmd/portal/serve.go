@@ -176,11 +176,12 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 		Store: store.Identity(), Remote: remote, Log: log, ApprovalHold: c.ApprovalHold, Approvals: c.Approvals, WarnBefore: c.warnBefore(), AccountID: c.DTMAccount, OrganizationID: c.DTMOrganization,
 		ValidationProfiles: map[identity.Standard]string{identity.Basic: c.DTMBasic, identity.AdvancedPlus: c.DTMAdvanced},
 		PortalURL:          c.BaseURL, Words: templates.Catalogue{}, CanSuspend: c.DTMSuspend,
+		Reached: reached[identity.Point](),
 	})
 	documents := signing.NewService(signing.Options{
 		Store: store.Signing(), Remote: remote, Credentials: credentials{checks}, Blobs: blobs{bytes}, Log: log,
 		MaxBytes: c.MaxUpload, Quota: signing.Quota{Bytes: c.QuotaBytes, Files: c.QuotaFiles}, Roots: roots, PortalURL: c.BaseURL, Words: templates.Catalogue{},
-		AuthorizeWait: c.DTMAuthorize, Limits: signing.Limits{LocksAfter: c.DTMLocksAfter}, SignWait: 2 * c.DTMSign, NoTimestamp: c.NoTimestamp, SignTogether: c.Together, WithoutClock: c.LateClock, NeedRevocation: c.NeedRevoked, Skew: remote.Skew, Observe: meters.move, Reached: reached(), Alarmed: meters.alarm,
+		AuthorizeWait: c.DTMAuthorize, Limits: signing.Limits{LocksAfter: c.DTMLocksAfter}, SignWait: 2 * c.DTMSign, NoTimestamp: c.NoTimestamp, SignTogether: c.Together, WithoutClock: c.LateClock, NeedRevocation: c.NeedRevoked, Skew: remote.Skew, Observe: meters.move, Reached: reached[signing.Point](), Alarmed: meters.alarm,
 		Level: c.Level, Fetch: evidenceFetcher(c),
 	})
 	login, err := signIn(c, store, log)
