@@ -71,7 +71,7 @@ func makeHashes(c *call) (int, any, error) {
 	if len(in.Documents) == 0 || len(in.Documents) > maxHashes {
 		return 0, nil, invalidField("documents", fmt.Sprintf("documents must name 1 to %d", maxHashes))
 	}
-	bad := c.nextSpoil(SpoilDigest, SpoilCertificate, SpoilAttribute, SpoilHash)
+	bad := Spoil(faultOf(c.r.Context()).Effect)
 	for _, d := range in.Documents {
 		if err := p.add(c.Sim, d, at, bad); err != nil {
 			return 0, nil, err
@@ -263,9 +263,9 @@ func makeSignatures(c *call) (int, any, error) {
 		named, digests = append(named, g.Document), append(digests, d.digest)
 	}
 	delete(c.hashes, p.id)
-	b := &builder{s: c.Sim, p: p, level: in.Level, now: c.now(), bad: c.nextSpoil(SpoilSignature, SpoilOversize, SpoilToken)}
+	b := &builder{s: c.Sim, p: p, level: in.Level, now: c.now(), bad: Spoil(faultOf(c.r.Context()).Effect)}
 	if in.Level == levelLT {
-		b.revoked, b.list = c.revocationOf(p.cert.SerialNumber), c.revocationList(true)
+		b.revoked, b.list = c.revocationOf(p.cert.SerialNumber), c.revocationList(true, c.now())
 	}
 	var out signaturesAnswerWire
 	var err error
@@ -379,7 +379,7 @@ func (b *builder) validationData() (*validationDataWire, error) {
 	if err != nil {
 		return nil, err
 	}
-	answer, err := b.s.ocspResponse(req, b.revoked, b.now)
+	answer, err := b.s.ocspResponse(req, b.revoked, b.now, false)
 	if err != nil {
 		return nil, err
 	}
@@ -391,35 +391,4 @@ func (b *builder) validationData() (*validationDataWire, error) {
 		b.s.pki.root.cert, b.s.pki.root.key)
 	return &validationDataWire{Certificates: [][]byte{b.p.cert.Raw, b.s.pki.issuing.cert.Raw, b.s.pki.root.cert.Raw},
 		CRLs: [][]byte{issuing, root}, OCSP: [][]byte{answer}}, err
-}
-
-// Spoil is a way in which an answer of POST /hashes or /signatures is not what it says it is.
-type Spoil string
-
-// The ways.
-const (
-	SpoilDigest      Spoil = "digest"      // hashes: the message digest is of something else
-	SpoilCertificate Spoil = "certificate" // hashes: the attributes name another certificate
-	SpoilAttribute   Spoil = "attribute"   // hashes: an attribute that was not asked for
-	SpoilHash        Spoil = "hash"        // hashes: what is to be signed is not the digest of the attributes
-	SpoilSignature   Spoil = "signature"   // signatures: the value is one over something else
-	SpoilToken       Spoil = "token"       // signatures: the timestamp is one over something else
-	SpoilOversize    Spoil = "oversize"    // signatures: more certificates than there is room for
-)
-
-// SpoilNext spoils the next answer it fits. Several are taken in their order.
-func (s *Sim) SpoilNext(how ...Spoil) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.spoils = append(s.spoils, how...)
-}
-
-func (s *Sim) nextSpoil(fits ...Spoil) Spoil {
-	for i, how := range s.spoils {
-		if slices.Contains(fits, how) {
-			s.spoils = slices.Delete(s.spoils, i, i+1)
-			return how
-		}
-	}
-	return ""
 }

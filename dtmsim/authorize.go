@@ -67,20 +67,15 @@ func cscSendOTP(c *cscCall) (any, error) {
 	if c.otpLocked(cr) {
 		return nil, refuse("OTP locked")
 	}
-	now := c.now()
+	now, trouble := c.now(), faultOf(c.r.Context())
 	if wait := cr.OTP.SentAt.Add(otpResend).Sub(now); cr.OTP.Code != "" && wait > 0 {
 		return nil, &cscError{status: http.StatusTooManyRequests, code: "invalid_request", text: msgOTPTooSoon, retryAfter: int(wait/time.Second) + 1}
 	}
-	if err := c.note(LedgerEntry{Kind: LedgerOTPSent, User: cr.User, Credential: cr.Name, ClientData: c.str("clientData")}); err != nil {
+	if err := c.note(LedgerEntry{Kind: LedgerOTPSent, User: cr.User, Credential: cr.Name, ClientData: c.str("clientData"), Text: trouble.Effect}); err != nil {
 		return nil, err
 	}
 	cr.OTP.Code, cr.OTP.SentAt = c.digits(otpDigits), now
-	u := c.Sim.user(cr.User)
-	text := "Your code for signing with " + cr.Name + ". It works once, within five minutes."
-	c.text(Text{User: u.ID, Credential: cr.Name, Text: text, Code: cr.OTP.Code})
-	if u.Phone == "" {
-		c.mail(Mail{To: u.Email, Subject: "Your code for signing", Text: text + "\n", Code: cr.OTP.Code})
-	}
+	c.sendCode(cr, trouble)
 	c.touch()
 	c.recordUse(cr, "send_otp", "success", "Code sent", nil)
 	if c.opt.SendOTP200 {
@@ -383,6 +378,9 @@ func (c *cscCall) liveSAD(value string, cr *credential) (*sad, error) {
 	d := c.sads[value]
 	if d == nil || d.credential != cr {
 		return nil, refuse("Invalid parameter SAD")
+	}
+	if faultOf(c.r.Context()).Effect == EffectSADExpired {
+		d.expires = c.clock()
 	}
 	if !c.clock().Before(d.expires) {
 		return nil, refuse("SAD expired")

@@ -21,8 +21,8 @@ func (s *Sim) routeControl(mux *http.ServeMux) {
 	}
 	on("GET health", func(*control) (any, error) { return map[string]string{"status": "ok"}, nil })
 	on("GET state", controlState)
-	on("GET ledger", func(c *control) (any, error) { return nonNil(c.ledger.items), nil })
-	on("GET calls", func(c *control) (any, error) { return nonNil(c.calls), nil })
+	on("GET ledger", controlLedger)
+	on("GET calls", controlCalls)
 	on("DELETE calls", func(c *control) (any, error) { c.calls = nil; return nil, nil })
 	on("GET mail", func(c *control) (any, error) { return c.mailTo(c.r.URL.Query().Get("to")), nil })
 	on("POST mail", controlMail)
@@ -32,7 +32,14 @@ func (s *Sim) routeControl(mux *http.ServeMux) {
 	on("POST push/{id}/{answer}", controlPush)
 	on("GET faults", func(c *control) (any, error) { return nonNil(c.faults), nil })
 	on("DELETE faults", func(c *control) (any, error) { c.faults = nil; return nil, nil })
+	on("DELETE faults/{id}", controlClear)
 	on("POST faults", controlFault)
+	on("GET rehearsals", func(c *control) (any, error) { return c.rehearsals(), nil })
+	on("POST rehearsals/{key}", controlRehearse)
+	on("DELETE rehearsals/{key}", controlEnd)
+	on("GET hostile", func(c *control) (any, error) { return c.hostility(), nil })
+	on("POST hostile", controlHostile)
+	on("DELETE hostile", func(c *control) (any, error) { c.hostile = hostile{}; return nil, nil })
 	on("POST clock", controlClock)
 	on("POST seats", controlSeats)
 	on("POST user/{id}/reset-pin", controlResetPIN)
@@ -233,27 +240,6 @@ func controlPush(c *control) (any, error) {
 	return nil, nil
 }
 
-func controlFault(c *control) (any, error) {
-	var f Fault
-	if err := c.decode(&f); err != nil {
-		return nil, err
-	}
-	var err error
-	c.unlocked(func() { err = c.Fault(f) })
-	return nil, err
-}
-
-func controlClock(c *control) (any, error) {
-	var in struct {
-		Advance Duration `json:"advance"`
-	}
-	if err := c.decode(&in); err != nil {
-		return nil, err
-	}
-	c.unlocked(func() { c.Advance(time.Duration(in.Advance)) })
-	return map[string]time.Time{"now": c.now()}, nil
-}
-
 func controlSeats(c *control) (any, error) {
 	var in struct {
 		Standard string `json:"standard"`
@@ -324,6 +310,7 @@ func controlCredential(c *control) (any, error) {
 		c.leaveActive(cr, credSuspended, reasonHold)
 	case verb == "resume" && cr.Status == credSuspended:
 		cr.Status, cr.Reason, cr.RevokedAt = credActive, "", time.Time{}
+		c.noteCredential(LedgerCredentialResumed, cr)
 	case verb == "issue" && cr.Status == credPending:
 		cr.IssueAt = c.now()
 		return nil, c.activate(cr)

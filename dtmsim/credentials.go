@@ -201,6 +201,9 @@ func (s *Sim) activate(c *credential) error {
 	if err := s.keep("credential-"+c.ID, entity{key: c.key, cert: cert}); err != nil {
 		return err
 	}
+	if err := s.note(LedgerEntry{Kind: LedgerCredentialIssued, User: c.User, Credential: c.Name}); err != nil {
+		return err
+	}
 	c.cert, c.Status = cert, credActive
 	s.touch()
 	if p.PIN && u.PIN == "" {
@@ -285,6 +288,7 @@ func cancelCredential(c *call) (int, any, error) {
 		return 0, nil, c.wrongState(cr, "cancel")
 	}
 	cr.Status = credDeactivated
+	c.noteCredential(LedgerCredentialCancelled, cr)
 	return c.done(cr, "cancel")
 }
 
@@ -344,6 +348,7 @@ func resumeCredential(c *call) (int, any, error) {
 		return 0, nil, c.wrongState(cr, "resume")
 	}
 	cr.Status, cr.Reason, cr.RevokedAt = credActive, "", time.Time{}
+	c.noteCredential(LedgerCredentialResumed, cr)
 	return c.done(cr, "resume")
 }
 
@@ -351,6 +356,11 @@ func resumeCredential(c *call) (int, any, error) {
 func (s *Sim) leaveActive(c *credential, status, reason string) {
 	c.Status, c.Reason, c.RevokedAt = status, reason, s.now()
 	s.touch()
+	if status == credSuspended {
+		s.noteCredential(LedgerCredentialSuspended, c)
+	} else {
+		s.noteCredential(LedgerCredentialRevoked, c)
+	}
 	for value, d := range s.sads {
 		if d.credential == c {
 			s.killSAD(value, d, "credential is "+status)

@@ -1,37 +1,65 @@
 package dtmsim
 
 import (
-	"bufio"
-	"bytes"
-	"context"
+	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 )
 
-// Fault scripts trouble: the next N calls that match get this answer.
-// With After the call takes effect first and only its answer is lost or changed.
+// Fault scripts trouble: the next N calls that match meet it. There are three sorts, and a
+// fault is of one of them or of the first together with another:
+//
+//   - when the answer comes: Delay, and Spread on top of it;
+//   - what becomes of the answer on the wire: Drop, Garbage, Truncate, Drip, Reset, or another
+//     answer in its place (Status, ContentType, Header, Body). With After the call takes effect first
+//     and only its answer is lost or changed; Drip and Reset let it take effect unless there is another answer;
+//   - what the service does: Effect.
+//
+// The first fault that matches a call is used, and no other.
 type Fault struct {
-	Method      string            `json:"method,omitempty"` // empty: any
-	Path        string            `json:"path"`             // end of the path, "*" stands for one segment: "signatures/signHash", "validation/*/approve"
-	N           int               `json:"n,omitempty"`      // how many calls; 0 counts as 1
-	After       bool              `json:"after,omitempty"`
-	Delay       Duration          `json:"delay,omitempty"`    // before the answer
-	Drop        bool              `json:"drop,omitempty"`     // close the connection without an answer
+	ID     string `json:"id,omitempty"`   // given when it is scripted, unless it has one
+	Name   string `json:"name,omitempty"` // for people; made from the rest when empty
+	Method string `json:"method,omitempty"`
+	Path   string `json:"path"`           // end of the path, "*" stands for one segment: "signatures/signHash", "validation/*/approve"; PathMail for mail on its way
+	For    string `json:"for,omitempty"`  // only calls that name this in body or address: a credential, a person; of mail, its address
+	N      int    `json:"n,omitempty"`    // uses that are left; 0 counts as 1, UntilCleared
+	Skip   int    `json:"skip,omitempty"` // matching calls that are let through first
+
+	After  bool     `json:"after,omitempty"`
+	Delay  Duration `json:"delay,omitempty"`  // before the call takes effect; with After, before the answer
+	Spread Duration `json:"spread,omitempty"` // mean of a further delay, exponentially distributed, never above ten times as much
+	Seed   uint64   `json:"seed,omitempty"`   // what Spread is drawn from, with the number of the use
+
+	Drop        bool              `json:"drop,omitempty"`     // reset the connection without an answer
 	Garbage     bool              `json:"garbage,omitempty"`  // 200 with a body that is no JSON
 	Truncate    bool              `json:"truncate,omitempty"` // half of the real answer, then the connection closes; needs After
+	Drip        int               `json:"drip,omitempty"`     // bytes of the answer's body in a second
+	Reset       int               `json:"reset,omitempty"`    // the connection is reset after so many bytes of the answer's body
 	Status      int               `json:"status,omitempty"`
 	ContentType string            `json:"content_type,omitempty"`
 	Header      map[string]string `json:"header,omitempty"`
 	Body        string            `json:"body,omitempty"`
 
-	Hits int `json:"hits"` // how often it was used
+	Effect string   `json:"effect,omitempty"` // one of the Effect… constants
+	Which  int      `json:"which,omitempty"`  // the hash whose signature is meant, from 1; 0 counts as 1
+	Shift  Duration `json:"shift,omitempty"`  // of a clock; of something late, how much
+
+	Rehearsal string    `json:"rehearsal,omitempty"` // the key of the rehearsal it belongs to
+	Hits      int       `json:"hits"`                // how often it was used
+	LastHit   time.Time `json:"last_hit,omitzero"`
 }
+
+const (
+	// UntilCleared is the N of a fault that ends only when it is cleared.
+	UntilCleared = -1
+	// PathMail is the Path of faults of mail on its way, whoever sends it.
+	PathMail = "@mail"
+
+	keepSpent = 100 // faults that are used up stay to be read
+)
 
 // Duration is a time.Duration that JSON writes as "1.5s".
 type Duration time.Duration
@@ -46,12 +74,18 @@ func (d *Duration) UnmarshalText(b []byte) error {
 	return err
 }
 
-func (f *Fault) matches(r *http.Request) bool {
-	if f.N <= 0 || (f.Method != "" && f.Method != r.Method) {
+// live tells whether there are uses left.
+func (f *Fault) live() bool { return f.N > 0 || f.N == UntilCleared }
+
+func (f *Fault) matches(method, path, said string) bool {
+	if (f.Path == PathMail) != (path == PathMail) || !f.live() || (f.Method != "" && f.Method != method) || !endsIn(path, f.Path) {
 		return false
 	}
-	want := strings.Split(strings.Trim(f.Path, "/"), "/")
-	have := strings.Split(strings.Trim(r.URL.Path, "/"), "/")
+	return f.For == "" || strings.Contains(said, f.For)
+}
+
+func endsIn(path, end string) bool {
+	want, have := strings.Split(strings.Trim(end, "/"), "/"), strings.Split(strings.Trim(path, "/"), "/")
 	if len(have) < len(want) {
 		return false
 	}
@@ -64,286 +98,188 @@ func (f *Fault) matches(r *http.Request) bool {
 	return true
 }
 
+// another tells whether there is an answer in place of the real one.
+func (f *Fault) another() bool { return f.Status != 0 || f.Body != "" || f.Garbage }
+
+func (f *Fault) check() error {
+	ways := 0
+	for _, on := range []bool{f.Drop, f.Garbage, f.Truncate, f.Drip != 0, f.Reset != 0} {
+		if on {
+			ways++
+		}
+	}
+	switch {
+	case strings.Trim(f.Path, "/") == "":
+		return errors.New("a fault needs a path")
+	case f.Truncate && !f.After:
+		return errors.New("truncate needs after: there must be an answer to cut")
+	case f.Status != 0 && (f.Status < 200 || f.Status > 599):
+		return fmt.Errorf("status %d cannot be sent", f.Status)
+	case ways > 1 || (f.Garbage || f.Drop || f.Truncate) && (f.Status != 0 || f.Body != ""):
+		return errors.New("one thing at a time: drop, garbage, truncate, drip, reset or another answer")
+	case f.N < UntilCleared || f.Skip < 0 || f.Delay < 0 || f.Spread < 0 || f.Drip < 0 || f.Reset < 0 || f.Which < 0:
+		return errors.New("a number is below zero (n may be -1: until it is cleared)")
+	case f.Effect == "" && f.Path == PathMail:
+		return errors.New("mail on its way is lost or late: say which, as effect")
+	}
+	return f.checkEffect()
+}
+
 // Fault adds a fault to the script.
 func (s *Sim) Fault(f Fault) error {
-	if strings.Trim(f.Path, "/") == "" {
-		return fmt.Errorf("a fault needs a path")
-	}
-	if f.Truncate && !f.After {
-		return fmt.Errorf("truncate needs after: there must be an answer to cut")
-	}
-	if f.Status != 0 && (f.Status < 200 || f.Status > 599) {
-		return fmt.Errorf("status %d cannot be sent", f.Status)
+	_, err := s.script(f)
+	return err
+}
+
+func (s *Sim) script(f Fault) (Fault, error) {
+	if err := f.check(); err != nil {
+		return f, err
 	}
 	if f.N == 0 {
 		f.N = 1
 	}
+	f.Hits, f.LastHit = 0, time.Time{}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.faultCount++
+	if f.ID == "" {
+		f.ID = fmt.Sprintf("f%d", s.faultCount)
+	}
+	if f.Name == "" {
+		f.Name = f.words()
+	}
+	if slices.ContainsFunc(s.faults, func(o *Fault) bool { return o.ID == f.ID }) {
+		return f, fmt.Errorf("there is a fault %q", f.ID)
+	}
+	spent := 0
+	for _, o := range s.faults {
+		if !o.live() {
+			spent++
+		}
+	}
+	s.faults = slices.DeleteFunc(s.faults, func(o *Fault) bool {
+		old := !o.live() && spent >= keepSpent
+		if old {
+			spent--
+		}
+		return old
+	})
 	s.faults = append(s.faults, &f)
-	return nil
+	return f, nil
 }
 
-// ClearFaults empties the script.
+// Faults is a copy of the script with what became of each, oldest first.
+func (s *Sim) Faults() []Fault {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]Fault, len(s.faults))
+	for i, f := range s.faults {
+		out[i] = *f
+	}
+	return out
+}
+
+// ClearFaults empties the script. Mail and codes that are late still come.
 func (s *Sim) ClearFaults() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = nil
 }
 
-// takeFault finds the first fault that matches and spends one use of it. Control routes are never troubled.
-func (s *Sim) takeFault(r *http.Request) *Fault {
-	if strings.HasPrefix(r.URL.Path, "/sim/") {
-		return nil
-	}
+// ClearFault takes one fault out of the script, by its id or by the rehearsal it belongs to.
+func (s *Sim) ClearFault(id string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.clearFault(id)
+}
+
+func (s *Sim) clearFault(id string) bool {
+	before := len(s.faults)
+	s.faults = slices.DeleteFunc(s.faults, func(f *Fault) bool { return id != "" && (f.ID == id || f.Rehearsal == id) })
+	return len(s.faults) < before
+}
+
+// spend finds the first fault that matches and takes one use of it.
+func (s *Sim) spend(method, path, said string) *Fault {
 	for _, f := range s.faults {
-		if f.matches(r) {
-			f.N--
-			f.Hits++
-			copied := *f
-			return &copied
+		if !f.matches(method, path, said) {
+			continue
 		}
+		if f.Skip > 0 {
+			f.Skip--
+			return nil
+		}
+		if f.N != UntilCleared {
+			f.N--
+		}
+		f.Hits++
+		f.LastHit = s.now()
+		copied := *f
+		return &copied
 	}
 	return nil
 }
 
-func (s *Sim) faulty(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		f := s.takeFault(r)
-		if f == nil {
-			next.ServeHTTP(w, r)
-			return
-		}
-		var real *answer
-		if f.After {
-			real = &answer{header: http.Header{}, status: http.StatusOK}
-			next.ServeHTTP(real, r.WithContext(context.WithoutCancel(r.Context())))
-		}
-		if f.Delay > 0 {
-			t := time.NewTimer(time.Duration(f.Delay))
-			defer t.Stop()
-			select {
-			case <-t.C:
-			case <-r.Context().Done():
-				return
-			}
-		}
-		switch {
-		case f.Drop:
-			dropConnection(w)
-		case f.Truncate:
-			w.Header().Set("Content-Type", real.header.Get("Content-Type"))
-			w.Header().Set("Content-Length", strconv.Itoa(real.body.Len()))
-			w.WriteHeader(real.status)
-			_, _ = w.Write(real.body.Bytes()[:real.body.Len()/2])
-			panic(http.ErrAbortHandler)
-		case f.Garbage:
-			w.Header().Set("Content-Type", "application/json")
-			_, _ = io.WriteString(w, "{\"SAD\": \x00\xff not JSON <html>")
-		case f.Status == 0 && f.Body == "" && real != nil:
-			real.copyTo(w)
-		case f.Status == 0 && f.Body == "":
-			next.ServeHTTP(w, r) // only late
-		default:
-			f.scripted(w)
-		}
-	})
-}
-
-func (f *Fault) scripted(w http.ResponseWriter) {
-	ct := f.ContentType
-	if ct == "" {
-		ct = "application/json"
+// takeFault is what a call meets: what was scripted, or else what the hostile mode draws.
+// Only calls of the APIs are troubled, never pages and control routes.
+func (s *Sim) takeFault(r *http.Request, said string) *Fault {
+	path := r.URL.Path
+	if strings.HasPrefix(path, "/ocsp/") {
+		path = "/ocsp" // OCSP by GET: what follows is the request
 	}
-	w.Header().Set("Content-Type", ct)
-	for k, v := range f.Header {
-		w.Header().Set(k, v)
-	}
-	if f.Status == 0 {
-		f.Status = http.StatusOK
-	}
-	w.WriteHeader(f.Status)
-	if f.Status != http.StatusNoContent {
-		_, _ = io.WriteString(w, f.Body)
-	}
-}
-
-// dropConnection resets the connection, so that the client sees it break rather than end.
-func dropConnection(w http.ResponseWriter) {
-	h, ok := w.(http.Hijacker)
-	if !ok {
-		panic(http.ErrAbortHandler)
-	}
-	conn, _, err := h.Hijack()
-	if err != nil {
-		panic(http.ErrAbortHandler)
-	}
-	if t, ok := conn.(*net.TCPConn); ok {
-		_ = t.SetLinger(0) // only decides how it breaks
-	}
-	conn.Close()
-}
-
-// answer holds a reply back.
-type answer struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (a *answer) Header() http.Header         { return a.header }
-func (a *answer) WriteHeader(status int)      { a.status = status }
-func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
-
-func (a *answer) copyTo(w http.ResponseWriter) {
-	for k, v := range a.header {
-		w.Header()[k] = slices.Clone(v)
-	}
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body.Bytes())
-}
-
-// Call is one request as it came in, for tests to read. It holds no body and no secret.
-type Call struct {
-	At     time.Time `json:"at"`
-	Method string    `json:"method"`
-	Path   string    `json:"path"`
-	Query  string    `json:"query,omitempty"`
-	Status int       `json:"status"` // 0: the connection was dropped
-	Took   Duration  `json:"took"`
-	Auth   string    `json:"auth,omitempty"` // "bearer", "api_key", "basic", both: "bearer+api_key"
-	User   string    `json:"user,omitempty"` // id of the user whose token it carried
-	Agent  string    `json:"agent,omitempty"`
-}
-
-const keepCalls = 5000
-
-// Calls is a copy of the log of API calls, oldest first. Pages and control routes are not in it.
-func (s *Sim) Calls() []Call {
+	_, pattern := s.mux.Handler(r)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.calls)
+	drawn := s.hostile.draw(cmpOr(pattern, r.Method+" "+path)) // also where it is not used, so that the count goes on
+	f := s.spend(r.Method, path, said)
+	if f == nil && drawn != nil {
+		s.hostile.met++
+		f = drawn
+	}
+	return f
 }
 
-func isAPI(path string) bool {
-	for _, p := range []string{"/documentmanager/", "/account/", "/tsa", "/ocsp", "/crl/", "/pki/"} {
-		if strings.HasPrefix(path, p) {
-			return true
+// wantsBody tells whether a fault has to read calls to know whether it is meant.
+func (s *Sim) wantsBody() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.faults, func(f *Fault) bool { return f.live() && (f.For != "" || f.onCredential()) })
+}
+
+// words say what a fault does, for lists.
+func (f *Fault) words() string {
+	var what string
+	switch {
+	case f.Effect != "":
+		what = effects[f.Effect].words
+		if f.Shift != 0 {
+			what += " by " + time.Duration(f.Shift).String()
 		}
-	}
-	return false
-}
-
-func (s *Sim) observed(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isAPI(r.URL.Path) {
-			next.ServeHTTP(w, r)
-			return
+	case f.Drop && f.After:
+		what = "done, but the answer is lost"
+	case f.Drop:
+		what = "lost on its way there"
+	case f.Truncate:
+		what = "done, but half of the answer is lost"
+	case f.Garbage:
+		what = "an answer that nobody can read"
+	case f.Drip > 0:
+		what = fmt.Sprintf("an answer of %d bytes a second", f.Drip)
+	case f.Reset > 0:
+		what = fmt.Sprintf("the connection breaks after %d bytes of the answer", f.Reset)
+	case f.Status != 0:
+		what = fmt.Sprintf("%d %s", f.Status, http.StatusText(f.Status))
+		if f.After {
+			what = "done, but answered " + what
 		}
-		began := time.Now()
-		sw := &statusWriter{ResponseWriter: w}
-		defer func() {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			if len(s.calls) >= keepCalls {
-				s.calls = slices.Delete(s.calls, 0, keepCalls/10)
-			}
-			s.calls = append(s.calls, Call{At: s.now(), Method: r.Method, Path: r.URL.Path, Query: withoutTokens(r.URL), Status: sw.status,
-				Took: Duration(time.Since(began)), Auth: authKind(r), User: s.tokenUser(r), Agent: r.UserAgent()})
-		}()
-		next.ServeHTTP(sw, r)
-	})
-}
-
-// tokenUser is whose access token a request carries, also when it is worth nothing any more.
-func (s *Sim) tokenUser(r *http.Request) string {
-	t := s.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
-	if t == nil || t.refresh {
-		return ""
+	case f.Body != "":
+		what = "another answer"
 	}
-	return t.user
-}
-
-func authKind(r *http.Request) string {
-	var kinds []string
-	if scheme, _, ok := strings.Cut(r.Header.Get("Authorization"), " "); ok {
-		kinds = append(kinds, strings.ToLower(scheme))
-	}
-	if r.Header.Get("x-api-key") != "" {
-		kinds = append(kinds, "api_key")
-	}
-	if certified(r) {
-		kinds = append(kinds, "mtls")
-	}
-	return strings.Join(kinds, "+")
-}
-
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *statusWriter) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
-	}
-	w.ResponseWriter.WriteHeader(status)
-}
-
-func (w *statusWriter) Write(b []byte) (int, error) {
-	if w.status == 0 {
-		w.status = http.StatusOK
-	}
-	return w.ResponseWriter.Write(b)
-}
-
-// Hijack lets a fault drop the connection.
-func (w *statusWriter) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	h, ok := w.ResponseWriter.(http.Hijacker)
-	if !ok {
-		return nil, nil, http.ErrNotSupported
-	}
-	return h.Hijack()
-}
-
-// window counts the calls of one key.
-type window struct {
-	from time.Time
-	n    int
-}
-
-// limited answers 429 above the rate limit (per API key or token).
-func (s *Sim) limited(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		key := cmpOr(r.Header.Get("x-api-key"), r.Header.Get("Authorization"))
-		if s.opt.RateLimit <= 0 || key == "" || !isAPI(r.URL.Path) {
-			next.ServeHTTP(w, r)
-			return
+	if late := time.Duration(f.Delay + f.Spread); late > 0 {
+		if what != "" {
+			what += ", "
 		}
-		s.mu.Lock()
-		now := s.clock()
-		win := s.limits[key]
-		if win == nil || now.Sub(win.from) >= rateWindow || now.Before(win.from) {
-			if len(s.limits) > keepTokens {
-				clear(s.limits)
-			}
-			win = &window{from: now}
-			s.limits[key] = win
-		}
-		win.n++
-		over, wait := win.n > s.opt.RateLimit, win.from.Add(rateWindow).Sub(now)
-		s.mu.Unlock()
-		if !over {
-			next.ServeHTTP(w, r)
-			return
-		}
-		w.Header().Set("Retry-After", strconv.Itoa(int(wait/time.Second)+1))
-		if strings.HasPrefix(r.URL.Path, "/documentmanager/csc/") {
-			writeJSON(w, http.StatusTooManyRequests, map[string]string{"error": "temporarily_unavailable", "error_description": "Too many requests"})
-			return
-		}
-		s.writeAPIError(w, &apiError{status: http.StatusTooManyRequests, code: "rate_limit_exceeded", message: "Too many requests"})
-	})
+		what += "late by " + late.String()
+	}
+	return strings.TrimPrefix(f.Path, "@") + ": " + cmpOr(what, "nothing")
 }

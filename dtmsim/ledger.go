@@ -11,8 +11,10 @@ import (
 )
 
 // LedgerEntry is one thing the simulator will swear to: what was sent, tried,
-// authorized and signed. Secrets are in it as fingerprints only.
+// authorized and signed, and what became of seats and credentials. Secrets are in it as
+// fingerprints only. Entries are added, never changed or taken away.
 type LedgerEntry struct {
+	Number     int       `json:"number"` // from 1, without gaps
 	At         time.Time `json:"at"`
 	Kind       string    `json:"kind"` // see the Ledger… constants
 	User       string    `json:"user,omitempty"`
@@ -23,7 +25,7 @@ type LedgerEntry struct {
 	Hashes     []string  `json:"hashes,omitempty"` // hex
 	SignAlgo   string    `json:"sign_algo,omitempty"`
 	ClientData string    `json:"client_data,omitempty"`
-	Text       string    `json:"text,omitempty"` // description of a push, reason of a death
+	Text       string    `json:"text,omitempty"` // description of a push; reason of a death or a revocation; standard of a seat; the effect of a fault that spoiled it
 }
 
 // The kinds of ledger entries.
@@ -38,12 +40,58 @@ const (
 	LedgerSigned      = "signed"
 	LedgerHashes      = "hashes"     // signed attributes were given; Text is their id
 	LedgerBuilt       = "signatures" // signatures were built; Text is the id of the hashes, and the level
+
+	LedgerSeatTaken           = "seat_taken"
+	LedgerCredentialIssued    = "credential_issued"
+	LedgerCredentialRevoked   = "credential_revoked"
+	LedgerCredentialSuspended = "credential_suspended"
+	LedgerCredentialResumed   = "credential_resumed"
+	LedgerCredentialCancelled = "credential_cancelled"
 )
 
 // note writes to the ledger; an entry that cannot be kept stops the call it belongs to.
 func (s *Sim) note(e LedgerEntry) error {
-	e.At = s.now()
+	e.Number, e.At = len(s.ledger.items)+1, s.now()
 	return s.ledger.add(e)
+}
+
+// noteCredential notes what became of a credential; it cannot be stopped any more.
+func (s *Sim) noteCredential(kind string, c *credential) {
+	if err := s.note(LedgerEntry{Kind: kind, User: c.User, Credential: c.Name, Text: c.Reason}); err != nil {
+		s.log.Error("dtmsim: ledger was not kept", "err", err)
+	}
+}
+
+// LedgerFilter picks entries; what is empty picks all.
+type LedgerFilter struct {
+	Who        string // a user's id, name or address
+	Credential string
+	Kind       string
+	SAD        string // fingerprint
+	Hash       string // hex
+	After      int    // number of an entry
+}
+
+func (s *Sim) filtered(f LedgerFilter) []LedgerEntry {
+	out := []LedgerEntry{}
+	user := f.Who
+	if u := s.findUser(f.Who); f.Who != "" && u != nil {
+		user = u.ID
+	}
+	for _, e := range s.ledger.items {
+		if e.Number > f.After && (user == "" || e.User == user) && (f.Credential == "" || e.Credential == f.Credential) && (f.Kind == "" || e.Kind == f.Kind) &&
+			(f.SAD == "" || e.SAD == f.SAD) && (f.Hash == "" || slices.Contains(e.Hashes, f.Hash)) {
+			out = append(out, e)
+		}
+	}
+	return out
+}
+
+// LedgerOf is a copy of the entries that a filter picks, oldest first.
+func (s *Sim) LedgerOf(f LedgerFilter) []LedgerEntry {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.filtered(f)
 }
 
 // Ledger is a copy of the ledger, oldest first.

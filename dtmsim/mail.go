@@ -3,6 +3,7 @@ package dtmsim
 import (
 	"slices"
 	"strings"
+	"time"
 )
 
 // mail drops a message into the mailbox.
@@ -10,6 +11,13 @@ func (s *Sim) mail(m Mail) {
 	m.ID, m.At = s.newID(), s.now()
 	if m.From == "" {
 		m.From = "DTM Simulator <no-reply@simulator.invalid>"
+	}
+	switch f := s.spend("", PathMail, m.To); {
+	case f == nil:
+	case f.Effect == EffectLost:
+		return
+	case f.Effect == EffectLate:
+		m.Due = m.At.Add(time.Duration(f.Shift))
 	}
 	if len(s.st.Mail) >= keepMail {
 		s.st.Mail = slices.Delete(s.st.Mail, 0, keepMail/10)
@@ -28,6 +36,23 @@ func (s *Sim) text(t Text) {
 	s.touch()
 }
 
+// sendCode sends the code of a credential to its person's phone, and by mail where no number is known.
+func (s *Sim) sendCode(cr *credential, trouble *Fault) {
+	var due time.Time
+	switch trouble.Effect {
+	case EffectLost:
+		return
+	case EffectLate:
+		due = cr.OTP.SentAt.Add(time.Duration(trouble.Shift))
+	}
+	u := s.user(cr.User)
+	text := "Your code for signing with " + cr.Name + ". It works once, within five minutes."
+	s.text(Text{User: u.ID, Credential: cr.Name, Text: text, Code: cr.OTP.Code, Due: due})
+	if u.Phone == "" {
+		s.mail(Mail{To: u.Email, Subject: "Your code for signing", Text: text + "\n", Code: cr.OTP.Code, Due: due})
+	}
+}
+
 // Mailbox is a copy of the mail to one address, newest first; an empty address means all.
 func (s *Sim) Mailbox(to string) []Mail {
 	s.mu.Lock()
@@ -39,7 +64,7 @@ func (s *Sim) Mailbox(to string) []Mail {
 func (s *Sim) mailTo(to string) []Mail {
 	out := []Mail{}
 	for _, m := range slices.Backward(s.st.Mail) {
-		if to == "" || strings.EqualFold(m.To, to) {
+		if (to == "" || strings.EqualFold(m.To, to)) && !s.now().Before(m.Due) {
 			out = append(out, m)
 		}
 	}
@@ -49,7 +74,7 @@ func (s *Sim) mailTo(to string) []Mail {
 func (s *Sim) textsOf(user string) []Text {
 	out := []Text{}
 	for _, t := range slices.Backward(s.st.Texts) {
-		if t.User == user {
+		if t.User == user && !s.now().Before(t.Due) {
 			out = append(out, t)
 		}
 	}

@@ -31,14 +31,16 @@ type Options struct {
 	PushTimeout   time.Duration // how long authorize waits for the phone before 504
 	SADLife       time.Duration
 
-	SendOTP200     bool // sendOTP answers 200 {} in place of 204 (CSC 11.8)
-	CSCAllowAPIKey bool // seal mode: CSC takes x-api-key alone
-	StrictHashes   bool // authorize wants exactly numSignatures hashes
-	RotateRefresh  bool // each use of a refresh token gives another one
-	StrictExtend   bool // activation data signs once; what is left of it takes extendTransaction (CSC 11.7)
-	Lenient        bool // CSC takes "1" for 1 and "true" for true
-	ErrorObject    bool // DTM errors as one object in place of a list
-	RateLimit      int  // requests per key in five seconds; 0: no limit
+	SendOTP200     bool    // sendOTP answers 200 {} in place of 204 (CSC 11.8)
+	CSCAllowAPIKey bool    // seal mode: CSC takes x-api-key alone
+	StrictHashes   bool    // authorize wants exactly numSignatures hashes
+	RotateRefresh  bool    // each use of a refresh token gives another one
+	StrictExtend   bool    // activation data signs once; what is left of it takes extendTransaction (CSC 11.7)
+	Lenient        bool    // CSC takes "1" for 1 and "true" for true
+	ErrorObject    bool    // DTM errors as one object in place of a list
+	Hostile        uint64  // seed of the hostile mode; 0: off
+	HostileRate    float64 // of calls that meet trouble in it; 0.05
+	RateLimit      int     // requests per key in five seconds; 0: no limit
 
 	RSABits  int  // of signer keys; 3072
 	FastKeys bool // P-256 for the CA, TSA and OCSP keys, to start quickly in tests
@@ -74,6 +76,8 @@ func (o *Options) Flags(fs *flag.FlagSet) {
 	fs.BoolVar(&o.Lenient, "lenient", false, "CSC takes numbers and booleans written as strings")
 	fs.BoolVar(&o.ErrorObject, "error-object", false, "DTM errors as one object in place of a list")
 	fs.IntVar(&o.RateLimit, "rate-limit", defaultRateLimit, "requests per key in five seconds; 0: no limit")
+	fs.Uint64Var(&o.Hostile, "hostile", 0, "seed of the hostile mode, in which any call may meet trouble; 0: off")
+	fs.Float64Var(&o.HostileRate, "hostile-rate", defaultHostileRate, "part of the calls that meet trouble in the hostile mode, between 0 and 1")
 	fs.IntVar(&o.RSABits, "rsa-bits", 3072, "size of RSA signer keys")
 	fs.BoolVar(&o.FastKeys, "fast-keys", false, "P-256 keys for the CA, TSA and OCSP responder")
 }
@@ -96,6 +100,9 @@ func (o *Options) fill() error {
 	}
 	if o.SADLife <= 0 {
 		o.SADLife = defaultSADLife
+	}
+	if o.HostileRate == 0 {
+		o.HostileRate = defaultHostileRate
 	}
 	if o.RSABits == 0 {
 		o.RSABits = 3072

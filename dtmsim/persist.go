@@ -74,6 +74,7 @@ type Mail struct {
 	Link    string    `json:"link,omitempty"`
 	Label   string    `json:"label,omitempty"` // words of the link
 	Code    string    `json:"code,omitempty"`  // one-time code
+	Due     time.Time `json:"due,omitzero"`    // on its way until then
 	PIN     string    `json:"pin,omitempty"`
 }
 
@@ -85,6 +86,7 @@ type Text struct {
 	Credential string    `json:"credential"`
 	Text       string    `json:"text"`
 	Code       string    `json:"code"`
+	Due        time.Time `json:"due,omitzero"` // on its way until then
 }
 
 const (
@@ -111,6 +113,9 @@ func (s *Sim) load() error {
 		}
 		if err := s.ledger.open(filepath.Join(s.opt.Data, "ledger.jsonl")); err != nil {
 			return fmt.Errorf("take up the ledger: %w", err)
+		}
+		for i := range s.ledger.items {
+			s.ledger.items[i].Number = i + 1 // a folder from before entries had numbers
 		}
 		if err := s.audit.open(filepath.Join(s.opt.Data, "audit.jsonl")); err != nil {
 			return fmt.Errorf("take up the audit log: %w", err)

@@ -27,8 +27,8 @@ var oidOCSPBasic = asn1.ObjectIdentifier{1, 3, 6, 1, 5, 5, 7, 48, 1, 1}
 func (s *Sim) routePKI(mux *http.ServeMux) {
 	mux.HandleFunc("POST /tsa", s.serveTSA)
 	mux.HandleFunc("POST /ocsp", s.serveOCSP)
-	mux.HandleFunc("GET /crl/issuing.crl", func(w http.ResponseWriter, r *http.Request) { s.serveCRL(w, s.pki.issuing, true) })
-	mux.HandleFunc("GET /crl/root.crl", func(w http.ResponseWriter, r *http.Request) { s.serveCRL(w, s.pki.root, false) })
+	mux.HandleFunc("GET /crl/issuing.crl", func(w http.ResponseWriter, r *http.Request) { s.serveCRL(w, r, s.pki.issuing, true) })
+	mux.HandleFunc("GET /crl/root.crl", func(w http.ResponseWriter, r *http.Request) { s.serveCRL(w, r, s.pki.root, false) })
 	cert := func(c func() *x509.Certificate) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/pkix-cert")
@@ -100,7 +100,18 @@ func (s *Sim) serveOCSP(w http.ResponseWriter, r *http.Request) {
 		_, _ = w.Write(ocsp.UnauthorizedErrorResponse)
 		return
 	}
-	resp, err := s.ocspResponse(req, rev, now)
+	f := faultOf(r.Context())
+	now = f.lookedUp(now)
+	switch f.Effect {
+	case EffectTryLater:
+		_, _ = w.Write(ocsp.TryLaterErrorResponse)
+		return
+	case EffectUnknown:
+		rev = revocation{}
+	case EffectSaysRevoked:
+		rev = revocation{known: true, reason: revocationReasons["KEY_COMPROMISE"], at: now}
+	}
+	resp, err := s.ocspResponse(req, rev, now, f.Effect == EffectSpoiled)
 	if err != nil {
 		s.log.Error("dtmsim: OCSP", "err", err)
 		_, _ = w.Write(ocsp.InternalErrorErrorResponse)
@@ -120,7 +131,7 @@ func (s *Sim) isOurs(req *ocsp.Request) bool {
 
 // ocspResponse builds the answer by hand: x/crypto/ocsp would write the machine's
 // time as producedAt, and our clock is movable.
-func (s *Sim) ocspResponse(req *ocsp.Request, rev revocation, now time.Time) ([]byte, error) {
+func (s *Sim) ocspResponse(req *ocsp.Request, rev revocation, now time.Time, spoiled bool) ([]byte, error) {
 	spki, err := publicKeyBits(s.pki.ocsp.cert)
 	if err != nil {
 		return nil, err
@@ -152,6 +163,9 @@ func (s *Sim) ocspResponse(req *ocsp.Request, rev revocation, now time.Time) ([]
 	sig, err := s.pki.ocsp.key.Sign(s.opt.Rand, sum[:], crypto.SHA256)
 	if err != nil {
 		return nil, err
+	}
+	if spoiled {
+		sig = flipped(sig)
 	}
 	var basic cryptobyte.Builder
 	basic.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
@@ -203,10 +217,11 @@ func publicKeyBits(c *x509.Certificate) ([]byte, error) {
 	return spki.Key.Bytes, err
 }
 
-func (s *Sim) serveCRL(w http.ResponseWriter, ca entity, leaves bool) {
+func (s *Sim) serveCRL(w http.ResponseWriter, r *http.Request, ca entity, leaves bool) {
 	s.mu.Lock()
 	s.settle()
-	t := s.revocationList(leaves)
+	f := faultOf(r.Context())
+	t := s.revocationList(leaves, f.lookedUp(s.now()))
 	s.mu.Unlock()
 	der, err := x509.CreateRevocationList(s.opt.Rand, t, ca.cert, ca.key)
 	if err != nil {
@@ -214,13 +229,15 @@ func (s *Sim) serveCRL(w http.ResponseWriter, ca entity, leaves bool) {
 		http.Error(w, "no CRL", http.StatusInternalServerError)
 		return
 	}
+	if f.Effect == EffectSpoiled {
+		der = flipped(der) // its signature comes last
+	}
 	w.Header().Set("Content-Type", "application/pkix-crl")
 	_, _ = w.Write(der)
 }
 
 // revocationList is a list before it is signed: of everybody, or of the CA itself.
-func (s *Sim) revocationList(leaves bool) *x509.RevocationList {
-	now := s.now()
+func (s *Sim) revocationList(leaves bool, now time.Time) *x509.RevocationList {
 	t := &x509.RevocationList{Number: big.NewInt(now.Unix()), ThisUpdate: now, NextUpdate: now.Add(revocationFresh)}
 	if !leaves {
 		return t

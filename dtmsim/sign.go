@@ -34,6 +34,7 @@ func cscSign(c *cscCall) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	trouble := faultOf(c.r.Context())
 	if d.used && c.opt.StrictExtend {
 		return nil, refuse("Invalid parameter SAD")
 	}
@@ -72,12 +73,16 @@ func cscSign(c *cscCall) (any, error) {
 		c.killSAD(value, d, "used up")
 	}
 	var signatures []string
-	c.unlocked(func() { signatures, err = c.signAll(cr.key, sch, hashes) })
+	c.unlocked(func() {
+		if signatures, err = c.signAll(cr.key, sch, hashes); err == nil {
+			signatures, err = c.spoilSignatures(trouble, profileOf(cr.Profile).Key, sch, hashes, signatures)
+		}
+	})
 	if err != nil {
 		return nil, err
 	}
 	if err := c.note(LedgerEntry{Kind: LedgerSigned, User: cr.User, Credential: cr.Name, SAD: fingerprint(value), Signatures: len(hashes),
-		Hashes: hexes(hashes), SignAlgo: c.str("signAlgo"), ClientData: c.str("clientData")}); err != nil {
+		Hashes: hexes(hashes), SignAlgo: c.str("signAlgo"), ClientData: c.str("clientData"), Text: trouble.Effect}); err != nil {
 		return nil, err
 	}
 	c.recordUse(cr, "sign", "success", "Signed", hashes)
@@ -232,7 +237,7 @@ func cscTimestamp(c *cscCall) (any, error) {
 		}
 		im.nonce = n
 	}
-	now := c.now()
+	im, now := faultOf(c.r.Context()).bent(im, c.now())
 	var token []byte
 	c.unlocked(func() { token, err = c.timestamp(im, now) })
 	if err != nil {

@@ -28,26 +28,28 @@ type Sim struct {
 	handler http.Handler
 	pages   *template.Template
 
-	mu     sync.Mutex // guards everything below; released around keys, signatures and waits
-	st     state
-	pki    *pki
-	moved  chan struct{} // closed and replaced when the clock is moved
-	tokens map[string]*token
-	sads   map[string]*sad
-	pushes map[string]*push
-	codes  map[string]*authCode
-	asks   map[string]*ask
-	hashes map[string]*preparedHashes
-	spoils []Spoil
-	nonces map[string]*digestNonce
-	opaque string               // of every digest challenge
-	seen   map[string]time.Time // ids of clients' own tokens, each good once
-	faults []*Fault
-	calls  []Call
-	ledger journal[LedgerEntry]
-	audit  journal[auditRecord]
-	limits map[string]*window
-	dirty  bool
+	mu                    sync.Mutex // guards everything below; released around keys, signatures and waits
+	st                    state
+	pki                   *pki
+	moved                 chan struct{} // closed and replaced when the clock is moved
+	tokens                map[string]*token
+	sads                  map[string]*sad
+	pushes                map[string]*push
+	codes                 map[string]*authCode
+	asks                  map[string]*ask
+	hashes                map[string]*preparedHashes
+	nonces                map[string]*digestNonce
+	opaque                string               // of every digest challenge
+	seen                  map[string]time.Time // ids of clients' own tokens, each good once
+	mux                   *http.ServeMux
+	faults                []*Fault
+	faultCount, callCount int
+	hostile               hostile
+	calls                 []Call
+	ledger                journal[LedgerEntry]
+	audit                 journal[auditRecord]
+	limits                map[string]*window
+	dirty                 bool
 }
 
 // New makes a simulator. With Options.Data it takes up what is there.
@@ -78,12 +80,18 @@ func New(o Options) (*Sim, error) {
 	}
 	s.pages = pages
 	mux := http.NewServeMux()
+	s.mux = mux
 	s.routeDTM(mux)
 	s.routeCSC(mux)
 	s.routePKI(mux)
 	s.routePages(mux)
 	s.routeControl(mux)
 	s.handler = s.observed(s.limited(s.faulty(s.ocspByGet(mux))))
+	if o.Hostile != 0 {
+		if err := s.Hostile(o.Hostile, o.HostileRate); err != nil {
+			return nil, err
+		}
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.touch()

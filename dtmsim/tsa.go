@@ -48,6 +48,7 @@ type imprint struct {
 	digest  []byte
 	nonce   *big.Int
 	certReq bool
+	spoiled bool // by a fault: one bit of the signature is wrong
 }
 
 // timestamp makes a TimeStampToken (RFC 3161, 2.4.2): a CMS ContentInfo.
@@ -77,6 +78,9 @@ func (s *Sim) timestamp(im imprint, at time.Time) ([]byte, error) {
 	}
 	if im.certReq {
 		d.certificates = [][]byte{d.signer.Raw, s.pki.issuing.cert.Raw}
+	}
+	if im.spoiled {
+		d.value = flipped(d.value)
 	}
 	return d.bytes()
 }
@@ -124,6 +128,12 @@ func (s *Sim) serveTSA(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
 	now := s.now()
 	s.mu.Unlock()
+	f := faultOf(r.Context())
+	if f.Effect == EffectRejected {
+		_, _ = w.Write(refusedTimestamp(failTimeNotAvailable, "the time source is not available"))
+		return
+	}
+	im, now = f.bent(im, now)
 	token, err := s.timestamp(im, now)
 	if err != nil {
 		s.log.Error("dtmsim: timestamp", "err", err)
@@ -140,10 +150,11 @@ func (s *Sim) serveTSA(w http.ResponseWriter, r *http.Request) {
 
 // The bits of PKIFailureInfo (RFC 3161, 2.4.2).
 const (
-	failBadAlg        = 0
-	failBadDataFormat = 5
-	failBadPolicy     = 15
-	failExtension     = 16
+	failBadAlg           = 0
+	failBadDataFormat    = 5
+	failTimeNotAvailable = 14
+	failBadPolicy        = 15
+	failExtension        = 16
 )
 
 func refusedTimestamp(bit int, why string) []byte {

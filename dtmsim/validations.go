@@ -177,6 +177,9 @@ func (s *Sim) approve(v *validation, by string) error {
 	if s.seatsUsed(v.Standard) >= s.st.Seats[v.Standard] {
 		return invalid("No free seat for standard " + v.Standard)
 	}
+	if err := s.note(LedgerEntry{Kind: LedgerSeatTaken, User: v.User, Text: v.Standard}); err != nil {
+		return err
+	}
 	v.Status, v.ApprovedAt, v.ApprovedBy = valApproved, s.now(), by
 	s.touch()
 	return nil
@@ -311,6 +314,7 @@ func deleteValidation(c *call) (int, any, error) {
 			c.leaveActive(cr, credRevoked, reason)
 		case credPending:
 			cr.Status = credDeactivated
+			c.noteCredential(LedgerCredentialCancelled, cr)
 		}
 	}
 	c.st.Validations = slices.DeleteFunc(c.st.Validations, func(o *validation) bool { return o == v })
