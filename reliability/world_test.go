@@ -99,6 +99,31 @@ type options struct {
 
 func newWorld(t testing.TB, o options) *world {
 	t.Helper()
+	w := prepared(t, o)
+	w.start()
+	t.Cleanup(func() {
+		if w.child != nil {
+			w.child.kill()
+		}
+		w.tellLog()
+	})
+	if !o.bare {
+		w.settle()
+	}
+	return w
+}
+
+func (w *world) tellLog() {
+	if w.t.Failed() {
+		text, _ := os.ReadFile(filepath.Join(w.dir, "portal.log"))
+		lines := strings.Split(string(text), "\n")
+		w.t.Logf("seed %d, database %s; the end of the portal's log:\n%s", w.seed, w.database, strings.Join(lines[max(0, len(lines)-25):], "\n"))
+	}
+}
+
+// prepared is a site that is not yet started.
+func prepared(t testing.TB, o options) *world {
+	t.Helper()
 	if o.portal == "" {
 		var err error
 		o.portal, err = program()
@@ -121,20 +146,6 @@ func newWorld(t testing.TB, o options) *world {
 	w.address = free(t)
 	w.url = "http://localhost:" + w.address[strings.LastIndex(w.address, ":")+1:]
 	w.farSide(o.env)
-	w.start()
-	t.Cleanup(func() {
-		if w.child != nil {
-			w.child.kill()
-		}
-		if t.Failed() {
-			text, _ := os.ReadFile(filepath.Join(w.dir, "portal.log"))
-			lines := strings.Split(string(text), "\n")
-			t.Logf("seed %d, database %s; the end of the portal's log:\n%s", w.seed, w.database, strings.Join(lines[max(0, len(lines)-25):], "\n"))
-		}
-	})
-	if !o.bare {
-		w.settle()
-	}
 	return w
 }
 
@@ -187,12 +198,9 @@ func (w *world) farSide(more []string) {
 	w.arm("")
 }
 
-// arm tells the running portal where to die; empty: nowhere.
 func (w *world) arm(at string) {
 	w.t.Helper()
-	temp := filepath.Join(w.dir, "crash-at.new") // it is read all the time
-	require.NoError(w.t, os.WriteFile(temp, []byte(at), 0o600))
-	require.NoError(w.t, os.Rename(temp, filepath.Join(w.dir, "crash-at")))
+	arm(w.t, filepath.Join(w.dir, "crash-at"), at)
 }
 
 const waitForDeath = 10 * time.Second
@@ -225,31 +233,38 @@ func (c *child) died(within time.Duration) error {
 func (w *world) start() {
 	w.t.Helper()
 	w.arm("")
+	w.child = w.run(w.env, w.url)
+}
+
+// run starts a portal and waits until it is ready.
+func (w *world) run(env []string, at string) *child {
+	w.t.Helper()
 	log, err := os.OpenFile(filepath.Join(w.dir, "portal.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(w.t, err)
 	defer log.Close()
 	cmd := exec.Command(w.portal, "serve")
-	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = w.env, w.dir, log, log
+	cmd.Env, cmd.Dir, cmd.Stdout, cmd.Stderr = env, w.dir, log, log
 	require.NoError(w.t, cmd.Start())
-	w.child = &child{cmd, make(chan struct{})}
-	go func(c *child) {
+	c := &child{cmd, make(chan struct{})}
+	go func() {
 		_ = c.cmd.Wait()
 		close(c.ended)
-	}(w.child)
+	}()
 	w.eventually("the site is ready", func() bool {
 		select {
-		case <-w.child.ended:
+		case <-c.ended:
 			text, _ := os.ReadFile(filepath.Join(w.dir, "portal.log"))
 			require.Fail(w.t, "the portal did not start", string(text[max(0, len(text)-3000):]))
 		default:
 		}
-		a, err := http.Get(w.url + "/readyz")
+		a, err := http.Get(at + "/readyz")
 		if err != nil {
 			return false
 		}
 		a.Body.Close()
 		return a.StatusCode == http.StatusOK
 	})
+	return c
 }
 
 func (w *world) eventually(what string, holds func() bool) {
