@@ -31,10 +31,21 @@ const (
 	pathProfiles     = "/api/v1/certificate-profile"   // assumed
 	pathSeats        = "/api/v1/seat"                  // assumed
 	pathAudit        = "/api/v1/audit-log"             // by the sibling product
+	pathUser         = "/api/v1/user/%s"               // change: documented; read: assumed
+	pathDisable      = pathValidation + "/disable"     // assumed
+	pathAuditEntry   = pathAudit + "/%s"               // by the sibling product
 	pathHashes       = "/api/v1/hashes"                // documented
 	pathSignatures   = "/api/v1/signatures"            // documented
 
-	pathRoles       = "/api/v1/role" // below AccountURL: documented
+	pathOrganizations      = "/api/v1/organization"       // assumed
+	pathOrganization       = pathOrganizations + "/%s"    // assumed
+	pathValidationProfiles = "/api/v1/validation-profile" // assumed
+
+	// Below AccountURL, documented.
+	pathRoles    = "/api/v1/role"
+	pathMe       = "/api/v1/user/me"
+	pathAccounts = "/api/v1/account"
+
 	roleApplication = "document_signing_manager"
 	signerRole      = "DSM_DOCUMENT_SIGNER" // documented
 )
@@ -210,6 +221,36 @@ type profileWire struct {
 func (w profileWire) profile() Profile {
 	return Profile{ID: string(w.ID), Name: string(w.Name), Status: string(w.Status), Standard: string(w.Standard),
 		KeyAlgorithm: string(w.KeyAlgorithm), ValidityDays: int(w.ValidityDays), SubjectType: string(w.SubjectType)}
+}
+
+type organizationWire struct {
+	ID           looseString `json:"id"`
+	Name         looseString `json:"name"`
+	Country      looseString `json:"country"`
+	Registration looseString `json:"registration_number"`
+	Status       looseString `json:"status"`
+}
+
+func (w organizationWire) organization() Organization {
+	return Organization{ID: string(w.ID), Name: string(w.Name), Country: string(w.Country), Registration: string(w.Registration), Status: string(w.Status)}
+}
+
+type newOrganizationWire struct {
+	Name         string `json:"name"`
+	Country      string `json:"country"`
+	Registration string `json:"registration_number,omitempty"`
+	Status       string `json:"status,omitempty"`
+}
+
+// accountWire is documented.
+type accountWire struct {
+	ID     looseString `json:"id"`
+	Name   looseString `json:"name"`
+	Active looseString `json:"active"`
+}
+
+func (w accountWire) account() Account {
+	return Account{ID: string(w.ID), Name: string(w.Name), Active: w.Active == "true"}
 }
 
 type seatWire struct {

@@ -41,7 +41,7 @@ func TestContract(t *testing.T) {
 	for name, change := range map[string]dtmtest.Option{
 		"as it is": func(*dtmsim.Options) {},
 		"oddly": func(o *dtmsim.Options) {
-			o.ErrorObject, o.SendOTP200, o.Lenient, o.StrictHashes, o.RotateRefresh = true, true, true, true, true
+			o.ErrorObject, o.BareLists, o.SendOTP200, o.Lenient, o.StrictHashes, o.RotateRefresh = true, true, true, true, true, true
 		},
 		"as for seals": func(o *dtmsim.Options) { o.CSCAllowAPIKey = true },
 	} {

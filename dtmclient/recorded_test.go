@@ -82,6 +82,28 @@ var operations = map[string]func(context.Context, *dtmclient.Client) (any, error
 	"credential.revoke": func(ctx context.Context, c *dtmclient.Client) (any, error) {
 		return nil, c.RevokeCredential(ctx, "n", "SUPERSEDED", "u")
 	},
+	"user.get": func(ctx context.Context, c *dtmclient.Client) (any, error) { return c.User(ctx, "u") },
+	"user.change": func(ctx context.Context, c *dtmclient.Client) (any, error) {
+		return c.ChangeUser(ctx, dtmclient.User{ID: "u", UserName: "ada"})
+	},
+	"user.me":            func(ctx context.Context, c *dtmclient.Client) (any, error) { return c.Me(ctx) },
+	"account.list":       func(ctx context.Context, c *dtmclient.Client) (any, error) { return c.Accounts(ctx) },
+	"validation.disable": func(ctx context.Context, c *dtmclient.Client) (any, error) { return nil, c.DisableValidation(ctx, "v") },
+	"validation.delete": func(ctx context.Context, c *dtmclient.Client) (any, error) {
+		return nil, c.DeleteValidation(ctx, "v", "SUPERSEDED")
+	},
+	"credential.list": func(ctx context.Context, c *dtmclient.Client) (any, error) {
+		return c.Credentials(ctx, dtmclient.ListQuery{UserID: "u"})
+	},
+	"validation-profile.list": func(ctx context.Context, c *dtmclient.Client) (any, error) { return c.ValidationProfiles(ctx) },
+	"organization.list":       func(ctx context.Context, c *dtmclient.Client) (any, error) { return c.Organizations(ctx) },
+	"organization.create": func(ctx context.Context, c *dtmclient.Client) (any, error) {
+		return c.CreateOrganization(ctx, dtmclient.Organization{Name: "Example BV", Country: "NL"})
+	},
+	"organization.change": func(ctx context.Context, c *dtmclient.Client) (any, error) {
+		return c.ChangeOrganization(ctx, dtmclient.Organization{ID: "o", Name: "Example BV", Country: "NL", Status: "DISABLED"})
+	},
+	"audit-log.get": func(ctx context.Context, c *dtmclient.Client) (any, error) { return c.AuditLogEntry(ctx, "1") },
 	"hashes": func(ctx context.Context, c *dtmclient.Client) (any, error) {
 		return c.Hashes(ctx, toPrepare("a", "b"))
 	},

@@ -245,6 +245,24 @@ type profileWire struct {
 	AuthMode     string `json:"auth_mode"`
 }
 
+type credentialProfileWire struct {
+	ID        string `json:"id"`
+	Name      string `json:"name"`
+	Status    string `json:"status"`
+	AuthMode  string `json:"auth_mode"`
+	SCAL      string `json:"scal"`
+	Multisign int    `json:"multisign"`
+}
+
+type templateWire struct {
+	ID           string `json:"id"`
+	Name         string `json:"name"`
+	Status       string `json:"status"`
+	SubjectType  string `json:"subject_type"`
+	KeyAlgorithm string `json:"key_algorithm"`
+	ValidityDays int    `json:"validity_days"`
+}
+
 type organizationWire struct {
 	ID                 string `json:"id"`
 	Name               string `json:"name"`
@@ -286,16 +304,60 @@ type roleWire struct {
 }
 
 // Only DSM_DOCUMENT_SIGNER is documented as spelled; the others are guessed after it.
+const (
+	roleSigner     = "DSM_DOCUMENT_SIGNER"
+	roleAdmin      = "DSM_CLIENT_ADMIN"
+	roleApprover   = "DSM_ORGANIZATION_APPROVER"
+	roleSpecialist = "DSM_VALIDATION_SPECIALIST"
+	roleAuditor    = "DSM_SYSTEM_AUDITOR"
+	roleService    = "service" // of the service user: an administrator that also has people's documents signed
+)
+
 var roles = []roleWire{
-	{"DSM_DOCUMENT_SIGNER", "Document signer", "document_signing_manager", "account", []string{
-		"MANAGE_DSM_AUTHORIZE_CREDENTIALS", "MANAGE_DSM_CREATE_CREDENTIALS", "MANAGE_DSM_SEND_CREDENTIAL_OTP", "MANAGE_DSM_SIGN",
-		"MANAGE_DSM_VIEW_CREDENTIALS", "MANAGE_DSM_VIEW_AUDIT_LOG"}},
-	{"DSM_CLIENT_ADMIN", "Client admin", "document_signing_manager", "account", []string{
-		"MANAGE_DSM_ADD_VALIDATIONS", "MANAGE_DSM_VIEW_VALIDATIONS", "MANAGE_DSM_VIEW_CERTIFICATE_PROFILES", "MANAGE_DSM_VIEW_CERTIFICATE_TEMPLATES",
-		"MANAGE_DSM_MANAGE_CREDENTIALS", "MANAGE_DSM_VIEW_AUDIT_LOG"}},
-	{"DSM_ORGANIZATION_APPROVER", "Organization approver", "document_signing_manager", "account", []string{"MANAGE_DSM_VIEW_VALIDATIONS"}},
-	{"DSM_VALIDATION_SPECIALIST", "Validation specialist", "document_signing_manager", "system", []string{"MANAGE_DSM_VIEW_VALIDATIONS"}},
-	{"DSM_SYSTEM_AUDITOR", "System auditor", "document_signing_manager", "system", []string{"MANAGE_DSM_VIEW_AUDIT_LOG"}},
+	{ID: roleSigner, Name: "Document signer", ApplicationCode: "document_signing_manager", Scope: "account"},
+	{ID: roleAdmin, Name: "Client admin", ApplicationCode: "document_signing_manager", Scope: "account"},
+	{ID: roleApprover, Name: "Organization approver", ApplicationCode: "document_signing_manager", Scope: "account"},
+	{ID: roleSpecialist, Name: "Validation specialist", ApplicationCode: "document_signing_manager", Scope: "system"},
+	{ID: roleAuditor, Name: "System auditor", ApplicationCode: "document_signing_manager", Scope: "system"},
+}
+
+// permission is a permission code. Four are documented as spelled (add and view validations,
+// view certificate profiles and templates), the labels of all but the last two.
+type permission string
+
+const (
+	maySign              permission = "MANAGE_DSM_SIGN"
+	mayAuthorize         permission = "MANAGE_DSM_AUTHORIZE_CREDENTIALS"
+	maySendOTP           permission = "MANAGE_DSM_SEND_CREDENTIAL_OTP"
+	mayCreateCredentials permission = "MANAGE_DSM_CREATE_CREDENTIALS"
+	mayViewCredentials   permission = "MANAGE_DSM_VIEW_CREDENTIALS"
+	mayManageCredentials permission = "MANAGE_DSM_MANAGE_CREDENTIALS"
+	mayViewProfiles      permission = "MANAGE_DSM_VIEW_CERTIFICATE_PROFILES"
+	mayViewTemplates     permission = "MANAGE_DSM_VIEW_CERTIFICATE_TEMPLATES"
+	mayAddValidations    permission = "MANAGE_DSM_ADD_VALIDATIONS"
+	mayManageValidations permission = "MANAGE_DSM_MANAGE_VALIDATIONS"
+	mayViewValidations   permission = "MANAGE_DSM_VIEW_VALIDATIONS"
+	mayManageOrgs        permission = "MANAGE_DSM_MANAGE_CERTIFICATE_ORGANIZATIONS"
+	mayViewAudit         permission = "MANAGE_DSM_VIEW_AUDIT_LOG"
+	mayViewLicence       permission = "MANAGE_DSM_VIEW_LICENSE"
+	mayManageUsers       permission = "MANAGE_AM_USERS"
+	mayBeHere            permission = "" // any key
+)
+
+var permissions = []permission{mayAuthorize, maySign, maySendOTP, mayCreateCredentials, mayViewCredentials, mayManageCredentials, mayViewProfiles,
+	mayViewTemplates, mayAddValidations, mayManageValidations, mayViewValidations, mayManageOrgs, mayViewAudit, mayViewLicence, mayManageUsers}
+
+// The signer's row follows the public list of that role, the others are guessed.
+var permits = map[string]map[permission]reach{
+	roleSigner: {mayAuthorize: ownOnly, maySign: ownOnly, maySendOTP: ownOnly, mayCreateCredentials: ownOnly, mayViewCredentials: ownOnly,
+		mayManageCredentials: ownOnly, mayViewProfiles: everyone, mayViewAudit: ownOnly},
+	roleAdmin: {mayCreateCredentials: everyone, mayViewCredentials: everyone, mayManageCredentials: everyone, mayViewProfiles: everyone, mayViewTemplates: everyone,
+		mayAddValidations: everyone, mayManageValidations: everyone, mayViewValidations: everyone, mayManageOrgs: everyone, mayViewAudit: everyone,
+		mayViewLicence: everyone, mayManageUsers: everyone},
+	roleApprover:   {mayViewCredentials: everyone, mayViewProfiles: everyone, mayViewValidations: everyone, mayManageValidations: basicOnly},
+	roleSpecialist: {mayViewValidations: everyone, mayViewProfiles: everyone},
+	roleAuditor:    {mayViewCredentials: everyone, mayViewProfiles: everyone, mayViewValidations: everyone, mayViewAudit: everyone, mayViewLicence: everyone},
+	roleService:    {maySign: everyone},
 }
 
 // Documented of /hashes and /signatures is only that they are there, and make hashes and

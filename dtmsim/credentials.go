@@ -71,7 +71,7 @@ func createCredentialV1(c *call) (int, any, error) {
 		return 0, nil, invalidField("validation_id", "validation_id is required")
 	}
 	v := c.validation(in.Validation)
-	if v == nil || (!c.actor.admin && v.User != c.actor.id) {
+	if v == nil || !c.owns(v.User) {
 		return 0, nil, invalidField("validation_id", "validation_id names no validation")
 	}
 	in.User = v.User
@@ -92,7 +92,7 @@ func createCredentialV2(c *call) (int, any, error) {
 	if !slices.ContainsFunc(c.st.Organizations, func(o *organization) bool { return o.ID == in.Org && o.Status == "ACTIVE" }) {
 		return 0, nil, invalidField("org_id", "org_id names no active organization")
 	}
-	if !c.actor.admin && in.User != c.actor.id {
+	if !c.owns(in.User) {
 		return 0, nil, errDenied
 	}
 	in.Validation = ""
@@ -143,7 +143,7 @@ func (c *call) mayIssue(in newCredential) (*validation, error) {
 	if u == nil {
 		return nil, invalidField("user_id", "user_id names no user")
 	}
-	if !slices.Contains(u.Roles, "DSM_DOCUMENT_SIGNER") {
+	if !slices.Contains(u.Roles, roleSigner) {
 		return nil, &apiError{status: http.StatusForbidden, code: "access_denied", message: "The user does not hold DSM_DOCUMENT_SIGNER"}
 	}
 	if c.credential(in.Nickname) != nil {
@@ -241,7 +241,7 @@ func (s *Sim) newPIN(u *user) {
 // ofActor finds a credential the caller may see; a signer sees only their own.
 func (c *call) ofActor() (*credential, error) {
 	cr := c.credential(c.r.PathValue("name"))
-	if cr == nil || (!c.actor.admin && cr.User != c.actor.id) {
+	if cr == nil || !c.owns(cr.User) {
 		return nil, &apiError{status: http.StatusNotFound, code: "resource_not_found", message: "No credential with this name"}
 	}
 	return cr, nil
@@ -259,7 +259,7 @@ func listCredentials(c *call) (int, any, error) {
 	q := c.r.URL.Query()
 	out := []credentialWire{}
 	for _, cr := range c.st.Credentials {
-		if (c.actor.admin || cr.User == c.actor.id) && (!q.Has("status") || q.Get("status") == cr.Status) && (!q.Has("user_id") || q.Get("user_id") == cr.User) {
+		if c.owns(cr.User) && (!q.Has("status") || q.Get("status") == cr.Status) && (!q.Has("user_id") || q.Get("user_id") == cr.User) {
 			out = append(out, c.credentialWire(cr))
 		}
 	}

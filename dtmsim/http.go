@@ -12,10 +12,10 @@ import (
 
 const maxBody = 8 << 20
 
-// actor is who makes a DTM call: the service user, or a signer with a key of their own.
+// actor is who makes a DTM call: the service user, or a user with a key of their own.
 type actor struct {
 	id, name string
-	admin    bool
+	roles    []string
 }
 
 // call is one request to DTM's own API, made under the lock.
@@ -24,6 +24,7 @@ type call struct {
 	w     http.ResponseWriter
 	r     *http.Request
 	actor actor
+	reach reach // of the permission that the call takes
 	body  []byte
 }
 
@@ -53,14 +54,8 @@ func duplicate(message string) *apiError {
 
 var errDenied = &apiError{status: http.StatusForbidden, code: "access_denied", message: "The role of this key does not permit the operation"}
 
-// Who may call a DTM route.
-const (
-	anyKey    = false
-	adminOnly = true
-)
-
 // api wraps a DTM operation: key, permission, lock, time, answer.
-func (s *Sim) api(admin bool, f func(*call) (int, any, error)) http.HandlerFunc {
+func (s *Sim) api(p permission, f func(*call) (int, any, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
 		if err != nil {
@@ -71,7 +66,7 @@ func (s *Sim) api(admin bool, f func(*call) (int, any, error)) http.HandlerFunc 
 		defer s.mu.Unlock()
 		s.settle()
 		c := &call{Sim: s, w: w, r: r, body: body}
-		status, v, err := c.run(admin, f)
+		status, v, err := c.run(p, f)
 		if err == nil {
 			err = s.save()
 		}
@@ -87,13 +82,13 @@ func (s *Sim) api(admin bool, f func(*call) (int, any, error)) http.HandlerFunc 
 	}
 }
 
-func (c *call) run(admin bool, f func(*call) (int, any, error)) (int, any, error) {
+func (c *call) run(p permission, f func(*call) (int, any, error)) (int, any, error) {
 	a, err := c.authenticate()
 	if err != nil {
 		return 0, nil, err
 	}
 	c.actor = a
-	if admin && !a.admin {
+	if c.reach = reachOf(a.roles, p); p != mayBeHere && c.reach == nowhere {
 		return 0, nil, errDenied
 	}
 	return f(c)
@@ -104,11 +99,11 @@ func (c *call) authenticate() (actor, error) {
 	key := c.r.Header.Get("x-api-key")
 	switch {
 	case key == "" && certified(c.r), key == c.opt.APIKey:
-		return actor{id: serviceUserID, name: serviceUserName, admin: true}, nil
+		return actor{id: serviceUserID, name: serviceUserName, roles: []string{roleAdmin, roleService}}, nil
 	}
 	for _, u := range c.st.Users {
 		if key != "" && u.APIKey == key && u.Status == "ACTIVE" {
-			return actor{id: u.ID, name: u.UserName}, nil
+			return actor{id: u.ID, name: u.UserName, roles: u.Roles}, nil
 		}
 	}
 	return actor{}, bad
@@ -154,6 +149,9 @@ func paged[T any](c *call, items []T) (int, any, error) {
 		return 0, nil, err
 	}
 	limit = min(limit, maxPage)
+	if c.opt.BareLists {
+		return http.StatusOK, nonNil(items), nil
+	}
 	total := len(items)
 	from := min(offset, total)
 	part := slices.Clone(items[from:min(from+limit, total)])

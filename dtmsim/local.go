@@ -38,7 +38,7 @@ func (s *Sim) AddSigner(first, last, profileID, nickname string) (Signer, error)
 	}
 	s.st.Counter++
 	u := &user{ID: s.newID(), UserName: fmt.Sprintf("signer-%d", s.st.Counter), Email: fmt.Sprintf("signer-%d@example.test", s.st.Counter),
-		First: first, Last: last, Type: "standard", Accounts: []string{s.opt.AccountID}, Roles: []string{"DSM_DOCUMENT_SIGNER"},
+		First: first, Last: last, Type: "standard", Accounts: []string{s.opt.AccountID}, Roles: []string{roleSigner},
 		Phone: fmt.Sprintf("316%08d", s.st.Counter), Locale: "en_US", Terms: true, Privacy: true, Status: "ACTIVE", CreatedAt: s.now(), TOTP: s.random(20)}
 	s.st.Users = append(s.st.Users, u)
 	c := &credential{ID: s.newID(), Name: nickname, Status: credPending, User: u.ID, Org: s.opt.OrgID, Profile: p.ID, CreatedAt: s.now(), IssueAt: s.now(), key: key}

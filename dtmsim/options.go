@@ -40,6 +40,7 @@ type Options struct {
 	ErrorObject    bool    // DTM errors as one object in place of a list
 	Hostile        uint64  // seed of the hostile mode; 0: off
 	HostileRate    float64 // of calls that meet trouble in it; 0.05
+	BareLists      bool    // DTM lists as bare arrays, whole, in place of pages in an envelope
 	RateLimit      int     // requests per key in five seconds; 0: no limit
 
 	RSABits  int  // of signer keys; 3072
@@ -75,6 +76,7 @@ func (o *Options) Flags(fs *flag.FlagSet) {
 		func(u string) error { o.RedirectURIs = append(o.RedirectURIs, u); return nil })
 	fs.BoolVar(&o.Lenient, "lenient", false, "CSC takes numbers and booleans written as strings")
 	fs.BoolVar(&o.ErrorObject, "error-object", false, "DTM errors as one object in place of a list")
+	fs.BoolVar(&o.BareLists, "bare-lists", false, "DTM lists as bare arrays in place of pages")
 	fs.IntVar(&o.RateLimit, "rate-limit", defaultRateLimit, "requests per key in five seconds; 0: no limit")
 	fs.Uint64Var(&o.Hostile, "hostile", 0, "seed of the hostile mode, in which any call may meet trouble; 0: off")
 	fs.Float64Var(&o.HostileRate, "hostile-rate", defaultHostileRate, "part of the calls that meet trouble in the hostile mode, between 0 and 1")

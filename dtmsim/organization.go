@@ -19,6 +19,28 @@ func listProfiles(c *call) (int, any, error) {
 	return paged(c, out)
 }
 
+// listCredentialProfiles tells how credentials of each profile are authorized.
+func listCredentialProfiles(c *call) (int, any, error) {
+	out := []credentialProfileWire{}
+	for _, p := range profiles {
+		if !p.Unlisted {
+			out = append(out, credentialProfileWire{ID: p.ID, Name: p.Name, Status: "ACTIVE", AuthMode: p.AuthMode, SCAL: p.SCAL, Multisign: p.Multisign})
+		}
+	}
+	return paged(c, out)
+}
+
+// listTemplates tells what certificates of each profile are like.
+func listTemplates(c *call) (int, any, error) {
+	out := []templateWire{}
+	for _, p := range profiles {
+		if !p.Unlisted {
+			out = append(out, templateWire{ID: p.ID, Name: p.Name, Status: "ACTIVE", SubjectType: p.Subject, KeyAlgorithm: p.Key, ValidityDays: p.Days})
+		}
+	}
+	return paged(c, out)
+}
+
 func (o *organization) wire() organizationWire {
 	return organizationWire{o.ID, o.Name, o.Country, o.Registration, o.Status}
 }
@@ -73,6 +95,7 @@ func changeOrganization(c *call) (int, any, error) {
 	if err := c.fillOrganization(c.st.Organizations[i]); err != nil {
 		return 0, nil, err
 	}
+	c.record(auditRecord{Type: "organization", Resource: c.st.Organizations[i].ID, Action: "update", Actor: c.actor.id, ActorName: c.actor.name, Auth: "api_key", Text: "Organization changed"})
 	return http.StatusOK, c.st.Organizations[i].wire(), nil
 }
 
@@ -106,13 +129,19 @@ func listAudit(c *call) (int, any, error) {
 	}
 	out := []auditWire{}
 	for _, r := range c.audit.items {
-		if (c.actor.admin || r.Actor == c.actor.id) && is("resource_type", r.Type) && is("resource_types", r.Type) && is("resource_id", r.Resource) &&
+		if c.owns(r.Actor) && is("resource_type", r.Type) && is("resource_types", r.Type) && is("resource_id", r.Resource) &&
 			is("action", r.Action) && is("status", r.Status) && is("user_name", r.ActorName) && is("account_id", c.opt.AccountID) &&
 			(from.IsZero() || !r.At.Before(from)) && (to.IsZero() || r.At.Before(to)) {
 			out = append(out, c.auditWire(r))
 		}
 	}
-	slices.Reverse(out)
+	switch q.Get("sort") {
+	case "", "-timestamp", "timestamp:desc": // newest first
+		slices.Reverse(out)
+	case "timestamp", "timestamp:asc":
+	default:
+		return 0, nil, invalidField("sort", "sort must be timestamp or -timestamp")
+	}
 	return paged(c, out)
 }
 
@@ -136,7 +165,7 @@ func when(text string, end bool) (time.Time, error) {
 
 func getAudit(c *call) (int, any, error) {
 	for _, r := range c.audit.items {
-		if r.ID == c.r.PathValue("id") && (c.actor.admin || r.Actor == c.actor.id) {
+		if r.ID == c.r.PathValue("id") && c.owns(r.Actor) {
 			return http.StatusOK, c.auditWire(r), nil
 		}
 	}

@@ -11,51 +11,53 @@ import (
 // routeDTM mounts /documentmanager/api and /account.
 func (s *Sim) routeDTM(mux *http.ServeMux) {
 	v1, v2 := "/documentmanager/api/v1", "/documentmanager/api/v2"
-	on := func(pattern string, admin bool, f func(*call) (int, any, error)) {
-		mux.Handle(pattern, s.api(admin, f))
+	on := func(pattern string, p permission, f func(*call) (int, any, error)) {
+		mux.Handle(pattern, s.api(p, f))
 	}
 
-	on("POST "+v1+"/user", adminOnly, createUser)
-	on("GET "+v1+"/user", adminOnly, listUsers)
-	on("GET "+v1+"/user/{id}", adminOnly, getUser)
-	on("PUT "+v1+"/user/{id}", adminOnly, changeUser)
+	on("POST "+v1+"/user", mayManageUsers, createUser)
+	on("GET "+v1+"/user", mayManageUsers, listUsers)
+	on("GET "+v1+"/user/{id}", mayManageUsers, getUser)
+	on("PUT "+v1+"/user/{id}", mayManageUsers, changeUser)
+	on("POST "+v1+"/user/{id}/replace-client-admin", mayManageUsers, replaceClientAdmin)
 
-	on("POST "+v1+"/validation", adminOnly, createValidation)
-	on("GET "+v1+"/validation", adminOnly, listValidations)
-	on("GET "+v1+"/validation/{id}", adminOnly, getValidation)
-	on("DELETE "+v1+"/validation/{id}", adminOnly, deleteValidation)
+	on("POST "+v1+"/validation", mayAddValidations, createValidation)
+	on("GET "+v1+"/validation", mayViewValidations, listValidations)
+	on("GET "+v1+"/validation/{id}", mayViewValidations, getValidation)
+	on("DELETE "+v1+"/validation/{id}", mayManageValidations, deleteValidation)
 	for _, verb := range []string{"approve", "reject", "cancel", "disable", "restart"} {
-		on("PUT "+v1+"/validation/{id}/"+verb, adminOnly, func(c *call) (int, any, error) { return changeValidation(c, verb) })
+		on("PUT "+v1+"/validation/{id}/"+verb, mayManageValidations, func(c *call) (int, any, error) { return changeValidation(c, verb) })
 	}
 
-	on("POST "+v1+"/credential", anyKey, createCredentialV1)
-	on("POST "+v2+"/credential", anyKey, createCredentialV2)
-	on("GET "+v1+"/credential", anyKey, listCredentials)
-	on("GET "+v2+"/credential/{name}", anyKey, getCredential)
-	on("PUT "+v2+"/credential/{name}/cancel", anyKey, cancelCredential)
-	on("PUT "+v1+"/credential/{name}/revoke", anyKey, revokeCredential)
-	on("PUT "+v1+"/credential/{name}/suspend", adminOnly, suspendCredential)
-	on("PUT "+v1+"/credential/{name}/resume", adminOnly, resumeCredential)
+	on("POST "+v1+"/credential", mayCreateCredentials, createCredentialV1)
+	on("POST "+v2+"/credential", mayCreateCredentials, createCredentialV2)
+	on("GET "+v1+"/credential", mayViewCredentials, listCredentials)
+	on("GET "+v2+"/credential/{name}", mayViewCredentials, getCredential)
+	on("PUT "+v2+"/credential/{name}/cancel", mayManageCredentials, cancelCredential)
+	on("PUT "+v1+"/credential/{name}/revoke", mayManageCredentials, revokeCredential)
+	on("PUT "+v1+"/credential/{name}/suspend", mayManageCredentials, suspendCredential)
+	on("PUT "+v1+"/credential/{name}/resume", mayManageCredentials, resumeCredential)
 
-	on("GET "+v1+"/certificate-profile", anyKey, listProfiles)
-	on("GET "+v1+"/validation-profile", anyKey, func(c *call) (int, any, error) { return paged(c, validationProfiles) })
-	on("GET "+v1+"/organization", adminOnly, listOrganizations)
-	on("POST "+v1+"/organization", adminOnly, createOrganization)
-	on("PUT "+v1+"/organization/{id}", adminOnly, changeOrganization)
-	on("GET "+v1+"/seat", adminOnly, listSeats)
-	on("GET "+v1+"/audit-log", anyKey, listAudit)
-	on("GET "+v1+"/audit-log/{id}", anyKey, getAudit)
+	on("GET "+v1+"/certificate-profile", mayViewProfiles, listProfiles)
+	on("GET "+v1+"/validation-profile", mayViewProfiles, func(c *call) (int, any, error) { return paged(c, validationProfiles) })
+	on("GET "+v1+"/credential-profile", mayViewProfiles, listCredentialProfiles)
+	on("GET "+v1+"/certificate-template", mayViewTemplates, listTemplates)
+	on("GET "+v1+"/organization", mayManageOrgs, listOrganizations)
+	on("POST "+v1+"/organization", mayManageOrgs, createOrganization)
+	on("PUT "+v1+"/organization/{id}", mayManageOrgs, changeOrganization)
+	on("GET "+v1+"/seat", mayViewLicence, listSeats)
+	on("GET "+v1+"/audit-log", mayViewAudit, listAudit)
+	on("GET "+v1+"/audit-log/{id}", mayViewAudit, getAudit)
+	on("POST "+v1+"/hashes", maySign, makeHashes)
+	on("POST "+v1+"/signatures", maySign, makeSignatures)
 
-	on("POST "+v1+"/hashes", anyKey, makeHashes)
-	on("POST "+v1+"/signatures", anyKey, makeSignatures)
-
-	on("GET /account/api/v1/role", anyKey, listRoles)
-	on("GET /account/api/v1/user", adminOnly, listAccountUsers)
-	on("GET /account/api/v1/user/me", anyKey, getMe)
-	on("GET /account/api/v1/account", anyKey, listAccounts)
+	on("GET /account/api/v1/role", mayBeHere, listRoles)
+	on("GET /account/api/v1/user", mayManageUsers, listAccountUsers)
+	on("GET /account/api/v1/user/me", mayBeHere, getMe)
+	on("GET /account/api/v1/account", mayBeHere, listAccounts)
 
 	for _, p := range []string{"/documentmanager/api/", "/account/"} {
-		on(p, anyKey, func(*call) (int, any, error) {
+		on(p, mayBeHere, func(*call) (int, any, error) {
 			return 0, nil, &apiError{status: http.StatusNotFound, code: "resource_not_found", message: "No such path"}
 		})
 	}
@@ -241,8 +243,8 @@ func getMe(c *call) (int, any, error) {
 		return http.StatusOK, u.wire(), nil
 	}
 	return http.StatusOK, userWire{ID: serviceUserID, UserName: serviceUserName, Email: "service@simulator.invalid", FirstName: "Portal", LastName: "Service",
-		UserType: "service", Accounts: []string{c.opt.AccountID}, Roles: []string{"DSM_CLIENT_ADMIN"}, Locale: "en_US", Status: "ACTIVE", Primary: c.opt.AccountID,
-		Apps: []application{{ID: "document_signing_manager", Name: "Document Trust Manager", Permissions: roles[1].Permissions}}}, nil
+		UserType: "service", Accounts: []string{c.opt.AccountID}, Roles: []string{roleAdmin}, Locale: "en_US", Status: "ACTIVE", Primary: c.opt.AccountID,
+		Apps: []application{{ID: "document_signing_manager", Name: "Document Trust Manager", Permissions: permissionsOf(roleAdmin)}}}, nil
 }
 
 func listAccounts(c *call) (int, any, error) {
@@ -252,7 +254,7 @@ func listAccounts(c *call) (int, any, error) {
 
 func listRoles(c *call) (int, any, error) {
 	out := []roleWire{}
-	for _, r := range roles {
+	for _, r := range roleWires() {
 		if code := c.r.URL.Query().Get("application_code"); code == "" || code == r.ApplicationCode {
 			out = append(out, r)
 		}

@@ -231,6 +231,9 @@ func changeValidation(c *call, verb string) (int, any, error) {
 	if err := c.decode(&in); err != nil {
 		return 0, nil, err
 	}
+	if c.reach == basicOnly && !v.basic() {
+		return 0, nil, errDenied
+	}
 	if err := c.moveValidation(v, verb, in.Reason, in.Step); err != nil {
 		c.record(auditRecord{Type: "validation", Resource: v.ID, Action: verb, Actor: c.actor.id, ActorName: c.actor.name, Auth: "api_key", Status: "failure", Level: v.Standard, Text: "Refused"})
 		return 0, nil, err
@@ -293,6 +296,9 @@ func deleteValidation(c *call) (int, any, error) {
 	v := c.validation(c.r.PathValue("id"))
 	if v == nil {
 		return 0, nil, notFound("validation")
+	}
+	if c.reach == basicOnly && !v.basic() {
+		return 0, nil, errDenied
 	}
 	var in struct {
 		Reason  string `json:"revocation_reason"`
