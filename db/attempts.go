@@ -65,10 +65,10 @@ func checkLimits(ctx context.Context, tx *sqlx.Tx, limits []signing.Limit) error
 
 const forgetAtOnce = 5000
 
-// ForgetOld deletes what was counted and what was checked before the time: the oldest
+// ForgetOld deletes what was counted, checked and asked of providers before the time: the oldest
 // first, so that a sweep after a long while does not hold up everybody who writes.
 func (s signingStore) ForgetOld(ctx context.Context, before time.Time) (n int, err error) {
-	for _, table := range []string{"attempts", "checks"} {
+	for _, table := range []string{"attempts", "checks", "consents"} {
 		gone, err := s.forgetOld(ctx, table, before)
 		if n += gone; err != nil {
 			return n, err

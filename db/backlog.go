@@ -20,7 +20,7 @@ type Backlog struct {
 
 const (
 	overdueDocuments  = "SELECT 1 FROM documents WHERE state IN ('receiving', 'checking') AND deadline > 0 AND deadline <= ?"
-	overdueCeremonies = "SELECT 1 FROM ceremonies WHERE state IN ('prepared', 'code_sent', 'authorizing', 'authorized') AND deadline > 0 AND deadline <= ?"
+	overdueCeremonies = "SELECT 1 FROM ceremonies WHERE state IN ('prepared', 'code_sent', 'consenting', 'authorizing', 'authorized') AND deadline > 0 AND deadline <= ?"
 	overdueSignatures = "SELECT 1 FROM signatures WHERE state IN ('prepared', 'intended', 'signed', 'assembled') AND deadline > 0 AND deadline <= ?"
 )
 

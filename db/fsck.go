@@ -155,7 +155,7 @@ func (f Fsck) Stuck(ctx context.Context, tell func(signing.Flaw)) (int, error) {
 		limit int64
 	}{
 		{question{"document", stuck("documents", "'receiving', 'checking'", "deadline"), "an upload came to a stop and was not ended", start}, old},
-		{question{"ceremony", stuck("ceremonies", "'prepared', 'code_sent', 'authorizing', 'authorized'", "deadline"), "a signing waits past its time and was not ended", start}, old},
+		{question{"ceremony", stuck("ceremonies", "'prepared', 'code_sent', 'consenting', 'authorizing', 'authorized'", "deadline"), "a signing waits past its time and was not ended", start}, old},
 		{question{"signature", stuck("signatures", "'intended'", "since"), "the key was to be asked, and what came of it was never settled", start}, old},
 		{question{"signature", stuck("signatures", "'signed', 'assembled'", "signed_at"), "it was signed, and has been neither given out nor ended for a day", start}, longer},
 		{question{"document", stuck("extensions", "'waiting'", "deadline"), "proof for later years is due to be added, and nobody took it up", start}, old},

@@ -33,7 +33,7 @@ var movings = []moving{
 		func(from, to string) bool {
 			return signing.CanMoveDocument(signing.DocumentState(from), signing.DocumentState(to))
 		}, true},
-	{"ceremony", "ceremonies", words(signing.CeremonyPrepared, signing.CeremonyCodeSent, signing.CeremonyAuthorizing, signing.CeremonyAuthorized,
+	{"ceremony", "ceremonies", words(signing.CeremonyPrepared, signing.CeremonyCodeSent, signing.CeremonyConsenting, signing.CeremonyAuthorizing, signing.CeremonyAuthorized,
 		signing.CeremonyUsed, signing.CeremonyExpired, signing.CeremonyFailed, signing.CeremonyCancelled),
 		func(from, to string) bool {
 			return signing.CanMoveCeremony(signing.CeremonyState(from), signing.CeremonyState(to))
@@ -159,6 +159,7 @@ type made struct {
 	Approved   int    `db:"approved"` // the identity check, by then
 	Stood      string `db:"stood"`    // the credential's state then
 	Sent       int    `db:"sent"`     // codes
+	Asked      int    `db:"asked"`    // the provider's page
 	Entered    int    `db:"entered"`  // factors, by the owner
 	Intended   int    `db:"intended"`
 	Signed     int    `db:"signed"`
@@ -176,6 +177,7 @@ const ways = `SELECT s.id, s.owner, s.state, s.since, s.intended_at, s.signed_at
 	(SELECT COUNT(*) FROM audit a WHERE a.subject = k.validation AND a.object = 'validation' AND a.to_state = 'approved' AND a.owner = s.owner AND ` + madeBefore + `) AS approved,
 	COALESCE((SELECT a.to_state FROM audit a WHERE a.subject = c.credential AND a.object = 'credential' AND ` + happened + ` AND a.at <= s.intended_at ORDER BY a.at DESC, a.id DESC LIMIT 1), '') AS stood,
 	(SELECT COUNT(*) FROM audit a WHERE a.subject = c.id AND a.action = 'ceremony.send_code' AND a.person = s.owner AND ` + madeBefore + `) AS sent,
+	(SELECT COUNT(*) FROM audit a WHERE a.subject = c.id AND a.action = 'ceremony.ask_consent' AND a.person = s.owner AND ` + madeBefore + `) AS asked,
 	(SELECT COUNT(*) FROM audit a WHERE a.subject = c.id AND a.action = 'ceremony.authorize' AND a.person = s.owner AND ` + madeBefore + `) AS entered,
 	(SELECT COUNT(*) FROM audit a WHERE a.subject = s.id AND a.action = 'signature.intend' AND a.at <= s.signed_at + 30000) AS intended,
 	(SELECT COUNT(*) FROM audit a WHERE a.subject = s.id AND a.action = 'signature.sign' AND a.at >= s.signed_at - 30000) AS signed
@@ -225,6 +227,8 @@ func (m made) flaw() (string, error) {
 		return fmt.Sprintf("the log says that the credential was %q when it was made", m.Stood), nil
 	case factor.Sent() && m.Sent == 0:
 		return "the log tells of no code that was sent for it", nil
+	case factor.Consent() && m.Asked == 0:
+		return "the log tells of nobody who was sent to the provider's page for it", nil
 	case m.Entered == 0:
 		return "the log tells of nobody who entered a second factor for it", nil
 	case m.Intended != 1 || m.IntendedAt == 0:

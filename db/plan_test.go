@@ -44,6 +44,8 @@ INSERT INTO extensions (id, owner, state, level, created_at, since, deadline) WI
 	SELECT 'd' || i, OWNER, CASE i % 50 WHEN 0 THEN 'waiting' WHEN 1 THEN 'stopped' ELSE 'reached' END, 'B-LT', i, i, CASE WHEN i % 50 < 3 THEN i ELSE 0 END FROM g;
 INSERT INTO checks (ceremony, document, name, state, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 'y' || i, 'd' || i, 'file', 'ok', i FROM g;
+INSERT INTO consents (ceremony, state, session, provider, at, ends) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
+	SELECT 'y' || i, KEYED, HASH, 'p', i, i FROM g;
 INSERT INTO settled (kind, id, person, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 5000)
 	SELECT CASE i % 5 WHEN 0 THEN 'closed' WHEN 1 THEN 'unknown' WHEN 2 THEN 'discarded' WHEN 3 THEN 'stopped' ELSE 'lostmail' END, 'x' || i, 'p1', i FROM g;
 INSERT INTO attempts (id, action, subject, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
@@ -66,9 +68,9 @@ const heavy = people.ID("p1")
 
 func fill(t *testing.T, d *db.DB) {
 	t.Helper()
-	text := strings.NewReplacer("OWNER", "'p' || CASE WHEN i % 10 = 0 THEN 1 ELSE i % 3000 + 1 END", "BOOL", "i % 2", "HASH", "x'01'")
+	text := strings.NewReplacer("OWNER", "'p' || CASE WHEN i % 10 = 0 THEN 1 ELSE i % 3000 + 1 END", "BOOL", "i % 2", "HASH", "x'01'", "KEYED", "CAST('k' || i AS BLOB)")
 	if d.Dialect == db.Postgres {
-		text = strings.NewReplacer("OWNER", "'p' || CASE WHEN i % 10 = 0 THEN 1 ELSE i % 3000 + 1 END", "BOOL", "i % 2 = 1", "HASH", `'\x01'::bytea`)
+		text = strings.NewReplacer("OWNER", "'p' || CASE WHEN i % 10 = 0 THEN 1 ELSE i % 3000 + 1 END", "BOOL", "i % 2 = 1", "HASH", `'\x01'::bytea`, "KEYED", "CAST('k' || i AS bytea)")
 	}
 	for _, s := range strings.Split(filler, ";\n") {
 		_, err := d.Write.Exec(text.Replace(s))
@@ -146,6 +148,7 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 	add("revisions", func(ctx context.Context) error { _, err := s.Revisions(ctx, "d10"); return err })
 	add("ceremony", func(ctx context.Context) error { _, err := s.Ceremony(ctx, heavy, "y10"); return err })
 	add("signatures", func(ctx context.Context) error { _, err := s.Signatures(ctx, "y10"); return err })
+	add("consent", func(ctx context.Context) error { _, err := s.Consent(ctx, []byte("k10")); return missingIsFine(err) })
 	add("checks", func(ctx context.Context) error { _, err := s.Checks(ctx, "y10"); return err })
 	add("signature", func(ctx context.Context) error { _, err := s.Signature(ctx, "s10"); return err })
 	add("signatures of", func(ctx context.Context) error { _, err := s.SignaturesOf(ctx, "d10"); return err })
@@ -217,7 +220,7 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 }
 
 func missingIsFine(err error) error {
-	if errors.Is(err, identity.ErrNotFound) {
+	if errors.Is(err, identity.ErrNotFound) || errors.Is(err, signing.ErrNotFound) {
 		return nil
 	}
 	return err

@@ -113,6 +113,12 @@ func (s signingStore) write(ctx context.Context, tx *sqlx.Tx, c signing.Change) 
 	if err := putChecks(ctx, tx, c.Checks); err != nil {
 		return err
 	}
+	if err := putConsents(ctx, tx, c.Consents); err != nil {
+		return err
+	}
+	if err := s.takeConsents(ctx, tx, c.Taken); err != nil {
+		return err
+	}
 	return s.addAttempts(ctx, tx, c.Attempts)
 }
 
@@ -152,7 +158,7 @@ func (s signingStore) Overdue(ctx context.Context, now time.Time, n int) (o sign
 	if o.Documents, err = convert(ds, documentRow.document, err); err != nil {
 		return o, err
 	}
-	cs, err := ceremonies.list(ctx, s.Read, "state IN ('prepared', 'code_sent', 'authorizing', 'authorized')"+late, ms(now), limit(n))
+	cs, err := ceremonies.list(ctx, s.Read, "state IN ('prepared', 'code_sent', 'consenting', 'authorizing', 'authorized')"+late, ms(now), limit(n))
 	if o.Ceremonies, err = convert(cs, ceremonyRow.ceremony, err); err != nil {
 		return o, err
 	}

@@ -50,6 +50,9 @@ func (s *oauthSource) get(ctx context.Context, c *Client) (Secret, time.Duration
 	return t.Access, t.Life, nil
 }
 
+// ErrOtherToken is the cause when a bearer token came where a SAD was asked for, or the other way round.
+var ErrOtherToken = errors.New("the token is of another kind than was asked for")
+
 // Tokens are what oauth2/token gives.
 type Tokens struct {
 	Access  Secret
@@ -247,7 +250,7 @@ func (c *Client) ExchangeCode(ctx context.Context, q CodeRequest, secret, code S
 	}
 	t, err := c.token(ctx, q.ClientID, secret, form)
 	if err == nil && t.SAD != (q.CredentialID != "") {
-		return Tokens{}, &Error{Op: "oauth2/token", Kind: Unknown, Cause: errors.New("the token is of another kind than was asked for")}
+		return Tokens{}, &Error{Op: "oauth2/token", Kind: Unknown, Cause: ErrOtherToken}
 	}
 	return t, err
 }

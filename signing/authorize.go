@@ -25,6 +25,16 @@ import (
 // a nil error every value was stored; whether the files are finished is told by the
 // signatures.
 func (s *Service) Authorize(ctx context.Context, a people.Actor, id CeremonyID, f Factors) (Ceremony, error) {
+	return s.authorize(ctx, a, id, f, false)
+}
+
+// AskPhone is Authorize for a page: where the provider itself asks the person, which takes up to
+// a minute, it is answered as soon as the claim is made, and goes on by itself.
+func (s *Service) AskPhone(ctx context.Context, a people.Actor, id CeremonyID, f Factors) (Ceremony, error) {
+	return s.authorize(ctx, a, id, f, true)
+}
+
+func (s *Service) authorize(ctx context.Context, a people.Actor, id CeremonyID, f Factors, later bool) (Ceremony, error) {
 	const action = "ceremony.authorize"
 	if err := s.may(ctx, a, people.Sign, "ceremony", string(id)); err != nil {
 		return Ceremony{}, err
@@ -45,25 +55,44 @@ func (s *Service) Authorize(ctx context.Context, a people.Actor, id CeremonyID, 
 		}
 	}
 	ctx = context.WithoutCancel(ctx)
-	at := &authorizing{s: s, a: a, before: c.State, c: c, signatures: toSign(signatures)}
-	at.bad, at.prepared = make([]*Error, len(at.signatures)), make([]*pades.Prepared, len(at.signatures))
+	at := s.newAuthorizing(a, c, signatures)
+	at.get = func(ctx context.Context) (dtmclient.SAD, error) { return at.authorize(ctx, f) }
 	if err := at.claim(ctx); err != nil {
 		return c, s.declined(ctx, a, action, id, err)
 	}
-	sad, err := at.approve(ctx, f)
+	if c.Factor.Push() && later {
+		claimed := at.c
+		s.afoot.Go(func() { s.goOn(ctx, at) })
+		return claimed, nil
+	}
+	return at.c, at.run(ctx)
+}
+
+func (s *Service) newAuthorizing(a people.Actor, c Ceremony, signatures []Signature) *authorizing {
+	at := &authorizing{s: s, a: a, before: c.State, c: c, signatures: toSign(signatures)}
+	at.bad, at.prepared = make([]*Error, len(at.signatures)), make([]*pades.Prepared, len(at.signatures))
+	return at
+}
+
+// run is everything after the claim.
+func (at *authorizing) run(ctx context.Context) error {
+	sad, err := at.approve(ctx)
 	if err == nil {
 		err = at.sign(ctx, sad)
 	}
-	s.dropPrepared(ctx, at.signatures)
+	at.s.dropPrepared(ctx, at.signatures)
 	if err != nil {
-		return at.c, err
+		return err
 	}
 	at.finish(ctx)
-	return at.c, nil
+	return nil
 }
 
 // acceptable refuses factors that need not be tried.
 func (s *Service) acceptable(c Ceremony, f Factors) (Factors, error) {
+	if c.Factor.Consent() {
+		return f, fail(codeByConsent, nil)
+	}
 	if c.Factor.Sent() {
 		switch {
 		case c.State != CeremonyCodeSent:
@@ -84,6 +113,8 @@ type authorizing struct {
 	s          *Service
 	a          people.Actor
 	before     CeremonyState // to go back to
+	consent    *Consent      // the visit to the provider that this is the answer of; used up by the claim
+	get        func(context.Context) (dtmclient.SAD, error)
 	c          Ceremony
 	signatures []Signature
 	prepared   []*pades.Prepared // of each signature
@@ -100,6 +131,9 @@ func (at *authorizing) claim(ctx context.Context) error {
 	c.Tries++
 	c.Reason = ""
 	t.ceremony(&c, CeremonyAuthorizing, t.now.Add(s.AuthorizeWait+spare), "ceremony.authorize")
+	if at.consent != nil {
+		t.Taken = []Consent{*at.consent}
+	}
 	t.Attempts = append(row(c, "try", t.now), Attempt{Action: "otp.try", Subject: c.Credential, At: t.now})
 	t.Limits = append(s.inRow(c, t.now), Limit{Action: "otp.try", Except: "otp.back", Subject: c.Credential, Since: t.now.Add(-time.Hour), Max: s.Limits.TriesPerHour})
 	err := s.applyAt(ctx, PointClaim, t)
@@ -119,7 +153,7 @@ func (at *authorizing) claim(ctx context.Context) error {
 		if rerr != nil {
 			return ofStore(rerr)
 		}
-		if now.State == CeremonyPrepared || now.State == CeremonyCodeSent {
+		if now.State == CeremonyPrepared || now.State == CeremonyCodeSent || now.State == CeremonyConsenting {
 			f := fail(codeChanged, err)
 			f.Ceremony = now.ID
 			return f
@@ -131,25 +165,17 @@ func (at *authorizing) claim(ctx context.Context) error {
 
 // approve gets the activation data, and reads every stored file again while the service, or the
 // person with the phone, takes their time.
-func (at *authorizing) approve(ctx context.Context, f Factors) (sad dtmclient.SAD, err error) {
+func (at *authorizing) approve(ctx context.Context) (sad dtmclient.SAD, err error) {
 	actx, cancel := context.WithTimeout(ctx, at.s.AuthorizeWait)
 	defer cancel()
 	reread := make(chan error, 1)
 	go func() { reread <- safely(func() error { return at.reread(actx) }) }()
 
-	var hashes [][]byte
-	for _, g := range at.signatures {
-		hashes = append(hashes, g.Digest)
-	}
-	at.s.Reached(PointApprove, false)
-	sad, err = at.s.Remote.Authorize(actx, dtmclient.Authorization{CredentialID: at.c.CredentialName, Hashes: hashes,
-		OTP: f.OTP, PIN: f.PIN, Description: description(len(hashes)), ClientData: string(at.c.ID)})
-	if err != nil {
+	if sad, err = at.get(actx); err != nil {
 		cancel()
 		<-reread //nolint:errcheck // nothing was signed; what the service said is the answer
 		return sad, at.back(ctx, err)
 	}
-	at.s.Reached(PointApprove, true)
 	at.dead = at.s.Now().Add(min(sad.ExpiresIn, sadLife))
 	if err := <-reread; err != nil {
 		return sad, at.void(ctx, err)
@@ -162,6 +188,21 @@ func (at *authorizing) approve(ctx context.Context, f Factors) (sad dtmclient.SA
 	return sad, nil
 }
 
+// authorize hands the factors over.
+func (at *authorizing) authorize(ctx context.Context, f Factors) (dtmclient.SAD, error) {
+	var hashes [][]byte
+	for _, g := range at.signatures {
+		hashes = append(hashes, g.Digest)
+	}
+	at.s.Reached(PointApprove, false)
+	sad, err := at.s.Remote.Authorize(ctx, dtmclient.Authorization{CredentialID: at.c.CredentialName, Hashes: hashes,
+		OTP: f.OTP, PIN: f.PIN, Description: Described(len(hashes)), ClientData: string(at.c.ID)})
+	if err == nil {
+		at.s.Reached(PointApprove, true)
+	}
+	return sad, err
+}
+
 // safely keeps the panic of a goroutine from ending the process.
 func safely(f func() error) (err error) {
 	defer func() {
@@ -172,7 +213,8 @@ func safely(f func() error) (err error) {
 	return f()
 }
 
-func description(n int) string {
+// Described is what the provider shows the person who is to approve: how much, and no names.
+func Described(n int) string {
 	if n == 1 {
 		return "Sign one document"
 	}
@@ -253,6 +295,9 @@ func (s *Service) prepared(ctx context.Context, d Document, g Signature) (*prepa
 // again, or for good.
 func (at *authorizing) back(ctx context.Context, err error) error {
 	o := ofAuthorize(err)
+	if at.consent != nil {
+		o = ofExchange(err)
+	}
 	why := fail(o.code, err)
 	var e *dtmclient.Error
 	if errors.As(err, &e) {
@@ -288,53 +333,6 @@ func (at *authorizing) back(ctx context.Context, err error) error {
 		return ofStore(aerr)
 	}
 	return why
-}
-
-// inRow are the limits of wrong tries without a right one between, however many ceremonies
-// and sessions they are spread over. Those of codes and PINs are lower than where the
-// service locks, so that nobody locks anything there through us. A PIN is the person's, for
-// all their credentials.
-func (s *Service) inRow(c Ceremony, now time.Time) []Limit {
-	limits := []Limit{{Action: "otp.try", Except: "otp.back", After: "otp.right", Subject: c.Credential, Since: now.Add(-rest), Max: s.Limits.TriesInRow}}
-	for _, f := range rows(c) {
-		limits = append(limits, Limit{Action: f.name + ".try", Except: f.name + ".back", After: f.name + ".right", Subject: f.of,
-			Since: now.Add(-rest), Max: s.Limits.LocksAfter - 1})
-	}
-	return limits
-}
-
-type counted struct{ name, of string }
-
-// rows are what is counted in a row of a ceremony's factors.
-func rows(c Ceremony) (of []counted) {
-	if c.Factor.NeedsOTP() {
-		of = append(of, counted{"code", c.Credential})
-	}
-	if c.Factor.NeedsPIN() {
-		of = append(of, counted{"pin", string(c.Owner)})
-	}
-	return of
-}
-
-func row(c Ceremony, what string, now time.Time) (made []Attempt) {
-	for _, f := range rows(c) {
-		made = append(made, Attempt{Action: f.name + "." + what, Subject: f.of, At: now})
-	}
-	return made
-}
-
-// rests tells whether it was one of those limits which refused a change, or would.
-func (s *Service) rests(ctx context.Context, c Ceremony, now time.Time, cause error) *Error {
-	if err := s.Store.Apply(ctx, Change{Limits: s.inRow(c, now)}); !errors.Is(err, ErrLimited) {
-		return nil
-	}
-	f := fail(codeTriesRow, cause)
-	f.RetryAfter = time.Hour
-	return f
-}
-
-func (at *authorizing) takenOff(now time.Time) Attempt {
-	return Attempt{Action: "otp.back", Subject: at.c.Credential, At: now}
 }
 
 // void ends the ceremony where nothing was signed, and tells why.

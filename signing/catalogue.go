@@ -53,6 +53,17 @@ const (
 	codeSendOften   = "send_often"
 	codeSendUnknown = "send_unknown"
 
+	codeNoConsent      = "no_consent_needed"
+	codeByConsent      = "by_consent"
+	codeConsentOften   = "consent_often"
+	codeConsentUnknown = "consent_unknown"
+	codeConsentSession = "consent_session"
+	codeConsentUsed    = "consent_used"
+	codeConsentLate    = "consent_late"
+	codeConsentRefused = "consent_refused"
+	codeConsentNoSAD   = "consent_no_sad"
+	codeDeclined       = "declined"
+
 	codeNotSent      = "code_not_sent"
 	codeOTPEmpty     = "otp_empty"
 	codeOTPFormat    = "otp_format"
@@ -111,6 +122,7 @@ const (
 const (
 	youAgain     = "You can try again."
 	youOther     = "You can choose another file."
+	youThere     = "You can go to DigiCert’s page again."
 	youNewCode   = "You can ask for a new code."
 	youBegin     = "You can begin again from the document."
 	adminHelps   = "Your admin can help."
@@ -184,6 +196,17 @@ var catalogue = map[string]Error{
 	codeSendSoon:    {Kind: KindLimited, Sentence: "A code was sent a moment ago.", Signed: nothing, Who: "You can ask for another one in half a minute."},
 	codeSendOften:   {Kind: KindLimited, Sentence: "Many codes were sent in the last hour.", Signed: nothing, Who: waitAndTry},
 	codeSendUnknown: {Kind: KindRemote, Sentence: "DigiCert did not say whether the code was sent.", Signed: nothing, Who: "When none has come in a minute, you can ask for a new one."},
+
+	codeNoConsent:      {Kind: KindConflict, Sentence: "This credential is not approved at DigiCert’s page.", Signed: nothing, Who: youAgain},
+	codeByConsent:      {Kind: KindConflict, Sentence: "This credential is approved at DigiCert’s page.", Signed: nothing, Who: youThere},
+	codeConsentOften:   {Kind: KindLimited, Sentence: "You went to DigiCert’s page many times in the last hour.", Signed: nothing, Who: waitAndTry},
+	codeConsentUnknown: {Kind: KindInvalid, Sentence: "This answer of DigiCert belongs to nothing that you began here, so it was not used.", Signed: nothing, Who: "If you did not come from DigiCert’s page yourself, somebody may have sent you this link: close it."},
+	codeConsentSession: {Kind: KindInvalid, Sentence: "You began this in another browser, or before you signed in anew, so the answer of DigiCert was not used.", Signed: nothing, Who: youThere},
+	codeConsentUsed:    {Kind: KindConflict, Sentence: "This answer of DigiCert was used already, or you have begun anew since.", Who: "The page of your signing shows how it stands."},
+	codeConsentLate:    {Kind: KindInvalid, Sentence: "You came back from DigiCert too late, so the answer was not used.", Signed: nothing, Who: youThere},
+	codeConsentRefused: {Kind: KindRemote, Sentence: "DigiCert did not accept the approval from its page.", Signed: nothing, Who: youThere},
+	codeConsentNoSAD:   {Kind: KindRemote, Sentence: "DigiCert answered the approval with something that cannot sign.", Signed: nothing, Who: adminKnows},
+	codeDeclined:       {Kind: KindConflict, Sentence: "You declined at DigiCert.", Signed: nothing, Who: "You can go there again, or stop here."},
 
 	codeNotSent:      {Kind: KindConflict, Sentence: "No code was sent yet.", Signed: nothing, Who: youNewCode},
 	codeOTPEmpty:     {Kind: KindInvalid, Sentence: "The code is missing.", Signed: nothing, Who: "Enter the code that was sent to you."},

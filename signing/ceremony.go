@@ -22,9 +22,9 @@ type Ceremony struct {
 	State          CeremonyState
 	Reason         string // code, when failed, expired or sent back
 	Tries          int    // wrong codes or PINs so far
-	Sends          int    // codes sent so far
+	Sends          int    // codes sent, or visits to the provider, so far
 	CodeSentAt     time.Time
-	CodeEnds       time.Time // when the code that was sent runs out
+	CodeEnds       time.Time // when the code that was sent runs out, or the answer of the provider comes too late
 	GoOn           bool      // one document that fails does not stop the others; fixed at the beginning
 	Room           int       // bytes that the tightest preparation leaves for a timestamp token
 	CreatedAt      time.Time
@@ -51,6 +51,12 @@ func (f Factor) NeedsPIN() bool { return f.Mode == "explicit" && f.PIN == "true"
 
 // NeedsOTP reports whether a code must be entered.
 func (f Factor) NeedsOTP() bool { return f.Mode == "explicit" && f.OTP == "true" }
+
+// Consent reports whether the person approves at the provider's own page, where they are sent.
+func (f Factor) Consent() bool { return f.Mode == "oauth2code" }
+
+// Push reports whether the person is asked by the provider itself, most often on their phone.
+func (f Factor) Push() bool { return f.Mode == "implicit" }
 
 // Sent reports whether the code has to be sent first.
 func (f Factor) Sent() bool { return f.NeedsOTP() && f.OTPType == "online" }

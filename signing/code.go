@@ -50,7 +50,7 @@ func (s *Service) SendCode(ctx context.Context, a people.Actor, id CeremonyID) (
 // waits refuses what comes to a ceremony that takes neither codes nor factors now, and
 // ends one that waited too long.
 func (s *Service) waits(ctx context.Context, a people.Actor, c *Ceremony, signatures []Signature) error {
-	if c.State != CeremonyPrepared && c.State != CeremonyCodeSent {
+	if c.State != CeremonyPrepared && c.State != CeremonyCodeSent && c.State != CeremonyConsenting {
 		return closed(*c)
 	}
 	if s.now().Before(c.Deadline) {

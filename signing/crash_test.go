@@ -19,28 +19,47 @@ import (
 // sweeps. Whatever was hit: the key is asked once at most, nothing is left waiting, nothing
 // is released twice or unverified, and the document can be signed.
 func TestSignatureSurvivesTroubleAtEveryCall(t *testing.T) {
-	for m, name := range []string{"killed before", "killed after", "failed before", "failed after"} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			for n := 1; ; n++ {
-				if !broken(t, mode(m), n) {
-					t.Logf("%d calls", n-1)
-					require.Greater(t, n, 40, "the flow makes more calls than that")
-					return
+	for _, profile := range []string{"cp-basic-single", "cp-oauth2code"} {
+		for m, name := range []string{"killed before", "killed after", "failed before", "failed after"} {
+			t.Run(profile+" "+name, func(t *testing.T) {
+				t.Parallel()
+				first := 1
+				if profile == "cp-oauth2code" {
+					first = callsBefore(t, profile) // up to there it is the same
 				}
-			}
-		})
+				for n := first; ; n++ {
+					if !broken(t, profile, mode(m), n) {
+						t.Logf("%d calls", n-1)
+						require.Greater(t, n, 40, "the flow makes more calls than that")
+						return
+					}
+				}
+			})
+		}
 	}
+}
+
+// callsBefore counts those of an upload and a beginning.
+func callsBefore(t *testing.T, profile string) int {
+	w := newWorld(t, profile)
+	d := &dying{n: 1 << 30}
+	life, pdf := w.again(d.wrap), page("Counted", 0)
+	doc, err := life.Submit(ctx, w.ada, "x.pdf", int64(len(pdf)), bytes.NewReader(pdf))
+	require.NoError(t, err)
+	_, _, err = life.Begin(ctx, w.ada, []signing.DocumentID{doc.ID}, "ada")
+	require.NoError(t, err)
+	return d.made
 }
 
 // broken runs the flow with trouble at call n and asserts the invariants. It answers false
 // when the flow makes fewer calls.
-func broken(t *testing.T, m mode, n int) (reached bool) {
-	w := newWorld(t, "cp-basic-single")
+func broken(t *testing.T, profile string, m mode, n int) (reached bool) {
+	w := newWorld(t, profile)
 	d := &dying{mode: m, n: n}
 	life := w.again(d.wrap)
 	pdf := page(fmt.Sprint("Trouble at ", n), 0)
 	survive(func() { flow(w, life, pdf) })
+	require.NoError(t, life.Wait(ctx))
 	reached = d.reached()
 
 	w.carriedToItsEnd(pdf, fmt.Sprintf("mode %d, call %d", m, n))
@@ -68,9 +87,13 @@ func (w *world) carriedToItsEnd(pdf []byte, where string) {
 		docs = append(docs, w.submittedBy(w.ada, pdf))
 	}
 	require.Equal(t, signing.DocumentReady, docs[0].State, where)
-	c := w.begun(docs[0])
-	_, err = w.Authorize(ctx, w.ada, c.ID, w.factors())
-	require.NoError(t, err, where)
+	if c := w.begun(docs[0]); c.Factor.Consent() {
+		_, address := w.sentThere(docs[0])
+		require.NoError(t, w.taken(w.clicked(address, true)), where)
+	} else {
+		_, err = w.Authorize(ctx, w.ada, c.ID, w.factors())
+		require.NoError(t, err, where)
+	}
 	result, err := w.Check(ctx, w.ada, docs[0].ID)
 	require.NoError(t, err, where)
 	require.Equal(t, pades.TotalPassed, result.Indication, where)
@@ -86,6 +109,14 @@ func flow(w *world, s *signing.Service, pdf []byte) {
 	}
 	c, _, err := s.Begin(ctx, w.ada, []signing.DocumentID{d.ID}, "ada")
 	if err != nil {
+		return
+	}
+	if c.Factor.Consent() {
+		address, err := s.AskConsent(ctx, w.ada, c.ID, sessionA)
+		if err != nil {
+			return
+		}
+		_, _ = s.TakeConsent(ctx, w.ada, sessionA, w.clicked(address, true))
 		return
 	}
 	if _, err = s.SendCode(ctx, w.ada, c.ID); err != nil {
@@ -150,7 +181,7 @@ func (w *world) invariants(where string) {
 func (w *world) nothingWaits(where string) {
 	w.t.Helper()
 	require.Zero(w.t, w.count("SELECT COUNT(*) FROM signatures WHERE state IN ('prepared', 'intended', 'signed', 'assembled')"), where)
-	require.Zero(w.t, w.count("SELECT COUNT(*) FROM ceremonies WHERE state IN ('prepared', 'code_sent', 'authorizing', 'authorized')"), where)
+	require.Zero(w.t, w.count("SELECT COUNT(*) FROM ceremonies WHERE state IN ('prepared', 'code_sent', 'consenting', 'authorizing', 'authorized')"), where)
 	require.Zero(w.t, w.count("SELECT COUNT(*) FROM documents WHERE state IN ('receiving', 'checking', 'quarantined')"), where)
 	require.Zero(w.t, w.count("SELECT COUNT(*) FROM revisions r JOIN documents d ON d.id = r.document WHERE r.number > d.revisions"), where)
 	// What was signed upstream and not delivered is told as such.

@@ -126,6 +126,9 @@ func (x dyingStore) Revisions(ctx context.Context, id signing.DocumentID) ([]sig
 func (x dyingStore) Ceremony(ctx context.Context, o people.ID, id signing.CeremonyID) (signing.Ceremony, error) {
 	return get(x.d, func() (signing.Ceremony, error) { return x.s.Ceremony(ctx, o, id) })
 }
+func (x dyingStore) Consent(ctx context.Context, state []byte) (signing.Consent, error) {
+	return get(x.d, func() (signing.Consent, error) { return x.s.Consent(ctx, state) })
+}
 func (x dyingStore) Signatures(ctx context.Context, id signing.CeremonyID) ([]signing.Signature, error) {
 	return get(x.d, func() ([]signing.Signature, error) { return x.s.Signatures(ctx, id) })
 }
@@ -167,6 +170,12 @@ func (x dyingRemote) SendOTP(ctx context.Context, id, data string) error {
 }
 func (x dyingRemote) Authorize(ctx context.Context, a dtmclient.Authorization) (dtmclient.SAD, error) {
 	return get(x.d, func() (dtmclient.SAD, error) { return x.r.Authorize(ctx, a) })
+}
+func (x dyingRemote) CodeURL(ctx context.Context, q dtmclient.CodeRequest) (string, error) {
+	return get(x.d, func() (string, error) { return x.r.CodeURL(ctx, q) })
+}
+func (x dyingRemote) ExchangeCode(ctx context.Context, q dtmclient.CodeRequest, secret, code dtmclient.Secret) (dtmclient.Tokens, error) {
+	return get(x.d, func() (dtmclient.Tokens, error) { return x.r.ExchangeCode(ctx, q, secret, code) })
 }
 func (x dyingRemote) SignHash(ctx context.Context, h dtmclient.HashesToSign) ([][]byte, error) {
 	return get(x.d, func() ([][]byte, error) { return x.r.SignHash(ctx, h) })

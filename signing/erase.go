@@ -127,7 +127,11 @@ func (s *Service) takeOut(t *step, c *Ceremony, signatures []Signature, document
 		s.cancel(t, c, signatures)
 		return
 	}
-	t.ceremony(c, c.State, c.Deadline, "ceremony.take_out").Facts = map[string]string{"document": string(document)}
+	to := c.State
+	if to == CeremonyConsenting {
+		to = CeremonyPrepared // the provider shows the person documents that are not all signed any more
+	}
+	t.ceremony(c, to, c.Deadline, "ceremony.take_out").Facts = map[string]string{"document": string(document)}
 	for i := range signatures {
 		if g := &signatures[i]; g.Document == document && g.State == SignaturePrepared {
 			t.signature(g, SignatureCancelled, time.Time{}, "signature.cancel")

@@ -51,7 +51,7 @@ func (s *Service) key(ctx context.Context, a people.Actor, credential string, n 
 	if n > max(k.info.Multisign, 1) {
 		return k, "key", s.tooMany(k.info.Multisign)
 	}
-	k.factor, err = factorOf(k.info)
+	k.factor, err = factorOf(k.info, s.OAuth.ID != "")
 	return k, "key", err
 }
 
@@ -75,12 +75,12 @@ func (s *Service) usable(ctx context.Context, owner people.ID, credential string
 
 // factorOf reads how a credential is approved. A factor that may be left out is asked for
 // when no other is demanded: a signature without any is not the person's.
-func factorOf(info dtmclient.CredentialInfo) (Factor, error) {
+func factorOf(info dtmclient.CredentialInfo, oauth bool) (Factor, error) {
 	f := Factor{Mode: info.AuthMode, PIN: string(info.PIN.Presence), PINLabel: info.PIN.Label, PINDigits: info.PIN.Format == "N",
 		OTP: string(info.OTP.Presence), OTPType: info.OTP.Type, OTPLabel: info.OTP.Label, OTPDigits: info.OTP.Format == "N",
 		Bound: info.SCAL == "2"}
 	switch {
-	case f.Mode == "implicit", f.NeedsOTP(), f.NeedsPIN():
+	case f.Push(), f.Consent() && oauth, f.NeedsOTP(), f.NeedsPIN():
 		return f, nil
 	case f.Mode == "explicit" && f.OTP == "optional":
 		f.OTP = "true"

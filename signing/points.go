@@ -18,8 +18,10 @@ const (
 	PointBegin    Point = "begin"     // the rows of ceremony and signatures
 	PointCount    Point = "count"     // the row that counts a code
 	PointSend     Point = "send"      // the code is sent
+	PointConsent  Point = "consent"   // the row that a person was sent to the provider's page
 	PointClaim    Point = "claim"     // the row that counts a try and lets one request through
 	PointApprove  Point = "authorize" // the service is asked for activation data
+	PointRedeem   Point = "redeem"    // or the code from its page is exchanged for activation data
 	PointIntend   Point = "intend"    // the rows that say what is about to be signed
 	PointSign     Point = "sign"      // the key is asked, once
 	PointRecord   Point = "record"    // the rows with the values
@@ -47,7 +49,7 @@ func ExtensionPoints() []Point {
 // Points lists those of an upload and a signing.
 func Points() []Point {
 	return []Point{PointReceive, PointBlock, PointUpload, PointReceived, PointChecked, PointPrepare, PointBegin, PointCount, PointSend,
-		PointClaim, PointApprove, PointIntend, PointSign, PointRecord, PointStamp, PointAppend, PointAssemble, PointRelease, PointTidy}
+		PointConsent, PointClaim, PointApprove, PointRedeem, PointIntend, PointSign, PointRecord, PointStamp, PointAppend, PointAssemble, PointRelease, PointTidy}
 }
 
 // applyAt applies a step that is a point.

@@ -21,27 +21,37 @@ func TestAnUploadAndASigningPassEveryPoint(t *testing.T) {
 		p    signing.Point
 		done bool
 	}
-	var mu sync.Mutex
-	var passed []moment
-	w := newWorld(t, "cp-basic-single", func(o *signing.Options) {
-		o.Reached = func(p signing.Point, done bool) {
-			mu.Lock()
-			defer mu.Unlock()
-			passed = append(passed, moment{p, done})
-		}
+	code, consent := signing.Points(), signing.Points()
+	code = slices.DeleteFunc(code, func(p signing.Point) bool { return p == signing.PointConsent || p == signing.PointRedeem })
+	consent = slices.DeleteFunc(consent, func(p signing.Point) bool {
+		return p == signing.PointCount || p == signing.PointSend || p == signing.PointApprove
 	})
-	flow(w, w.Service, page("Every point", 0))
-	require.Equal(t, 1, w.count("SELECT COUNT(*) FROM signatures WHERE state = 'released'"))
-	last := -1
-	for _, p := range signing.Points() {
-		before, after := slices.Index(passed, moment{p, false}), slices.Index(passed, moment{p, true})
-		require.GreaterOrEqual(t, before, 0, p)
-		require.Greater(t, after, before, p)
-		require.Greater(t, before, last, "%s comes after the point before it", p)
-		last = after
-	}
-	for _, m := range passed {
-		require.Contains(t, signing.Points(), m.p)
+	for profile, points := range map[string][]signing.Point{"cp-basic-single": code, "cp-oauth2code": consent} {
+		t.Run(profile, func(t *testing.T) {
+			var mu sync.Mutex
+			var passed []moment
+			w := newWorld(t, profile, func(o *signing.Options) {
+				o.Reached = func(p signing.Point, done bool) {
+					mu.Lock()
+					defer mu.Unlock()
+					passed = append(passed, moment{p, done})
+				}
+			})
+			flow(w, w.Service, page("Every point", 0))
+			require.NoError(t, w.Wait(ctx))
+			require.Equal(t, 1, w.count("SELECT COUNT(*) FROM signatures WHERE state = 'released'"))
+			last := -1
+			for _, p := range points {
+				before, after := slices.Index(passed, moment{p, false}), slices.Index(passed, moment{p, true})
+				require.GreaterOrEqual(t, before, 0, p)
+				require.Greater(t, after, before, p)
+				require.Greater(t, before, last, "%s comes after the point before it", p)
+				last = after
+			}
+			for _, m := range passed {
+				require.Contains(t, points, m.p)
+			}
+		})
 	}
 }
 

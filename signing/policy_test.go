@@ -87,8 +87,8 @@ func TestWhatMustNotSignIsRefusedAtTheStart(t *testing.T) {
 		"chain does not fit": {func(i *dtmclient.CredentialInfo) {
 			i.Certificates = []*x509.Certificate{i.Certificates[0], certificate(t, p256, nil)}
 		}, "certificate_invalid", "certificate"},
-		"oauth2code": {func(i *dtmclient.CredentialInfo) { i.AuthMode = "oauth2code" }, "factor_unsupported", "key"},
-		"no factor":  {func(i *dtmclient.CredentialInfo) { i.PIN.Presence, i.OTP.Presence = "false", "false" }, "factor_unsupported", "key"},
+		"oauth2token": {func(i *dtmclient.CredentialInfo) { i.AuthMode = "oauth2token" }, "factor_unsupported", "key"},
+		"no factor":   {func(i *dtmclient.CredentialInfo) { i.PIN.Presence, i.OTP.Presence = "false", "false" }, "factor_unsupported", "key"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, "cp-basic", func(o *signing.Options) { o.Remote = tellsOtherwise{o.Remote, c.change} })

@@ -60,6 +60,8 @@ type Options struct {
 	SignTogether  int           // most documents in one signHash: 25
 	ExtendLife    time.Duration // how long a file is tried to be carried to Level: 30 days
 	CheckWait     time.Duration // how long a request for a code waits for checks that are not done: 20 s
+	OAuth         OAuthClient   // for credentials that are approved at the provider's page
+	ConsentLife   time.Duration // how long the answer of the provider's page is waited for: 15 min
 	NoTimestamp   bool          // release at B-B: only where there is no clock service
 
 	// Level is what files are carried to after their release, at B-T: "B-LT" or "B-LTA"; anything
@@ -102,22 +104,25 @@ type Quota struct {
 // Limits count what a person may do how often. The service at the far side has limits of
 // its own; ours are lower, so that nobody can lock a credential through us.
 type Limits struct {
-	Tries          int           // codes or PINs in one ceremony: 5
-	TriesPerHour   int           // wrong ones for one credential: 10
-	TriesInRow     int           // wrong ones for one credential within a day without a right one between: 20
-	LocksAfter     int           // wrong codes or PINs in a row with which the service is taken to lock: 5; one fewer reach it
-	SendEvery      time.Duration // between two codes for one credential: 30 s
-	SendsPerHour   int           // codes for one credential: 5
-	CodeLife       time.Duration // how long we take a code that was sent: 5 min
-	UploadsPerHour int           // uploads of one person: 2000
-	BeginsPerHour  int           // ceremonies of one person: 600
-	SignsPerHour   int           // documents that one person has prepared for signing: 2000
+	Tries        int           // codes or PINs in one ceremony: 5
+	TriesPerHour int           // wrong ones for one credential: 10
+	TriesInRow   int           // wrong ones for one credential within a day without a right one between: 20
+	LocksAfter   int           // wrong codes or PINs in a row with which the service is taken to lock: 5; one fewer reach it
+	SendEvery    time.Duration // between two codes for one credential: 30 s
+	SendsPerHour int           // codes for one credential: 5
+	// Visits to the provider's page for one credential: 20. There the provider itself counts what is wrong.
+	ConsentsPerHour int
+	CodeLife        time.Duration // how long we take a code that was sent: 5 min
+	UploadsPerHour  int           // uploads of one person: 2000
+	BeginsPerHour   int           // ceremonies of one person: 600
+	SignsPerHour    int           // documents that one person has prepared for signing: 2000
 }
 
 // Service is the only way documents and signatures change.
 type Service struct {
 	Options
 	checks *checks
+	afoot  afoot
 }
 
 // NewService fills in the defaults.
@@ -137,6 +142,8 @@ func NewService(o Options) *Service {
 	def(&o.Limits.TriesInRow, 20)
 	def(&o.Limits.SendEvery, 30*time.Second)
 	def(&o.Limits.SendsPerHour, 5)
+	def(&o.Limits.ConsentsPerHour, 20)
+	def(&o.ConsentLife, 15*time.Minute)
 	def(&o.Limits.CodeLife, 5*time.Minute)
 	def(&o.Limits.UploadsPerHour, 2000)
 	def(&o.Limits.BeginsPerHour, 600)

@@ -22,6 +22,7 @@ type CeremonyState string
 const (
 	CeremonyPrepared    CeremonyState = "prepared"
 	CeremonyCodeSent    CeremonyState = "code_sent"
+	CeremonyConsenting  CeremonyState = "consenting" // the person was sent to the provider's page
 	CeremonyAuthorizing CeremonyState = "authorizing"
 	CeremonyAuthorized  CeremonyState = "authorized"
 	CeremonyUsed        CeremonyState = "used"
@@ -57,7 +58,7 @@ func (s SignatureState) Open() bool {
 
 // The edges. A state that leads to itself is changed without moving: an upload that
 // grows, a document whose revisions grow, a document taken out of a ceremony, a code that is
-// sent again, the next part of many documents, a signature that is tried again. The empty state stands for "no row yet".
+// sent again, a person who is sent to the provider again, the next part of many documents, a signature that is tried again. The empty state stands for "no row yet".
 var (
 	documentEdges = map[DocumentState][]DocumentState{
 		"":                  {DocumentReceiving},
@@ -72,8 +73,9 @@ var (
 	// never made leads back; authorized, where the hashes may have left, never does.
 	ceremonyEdges = map[CeremonyState][]CeremonyState{
 		"":                  {CeremonyPrepared},
-		CeremonyPrepared:    {CeremonyPrepared, CeremonyCodeSent, CeremonyAuthorizing, CeremonyExpired, CeremonyFailed, CeremonyCancelled},
+		CeremonyPrepared:    {CeremonyPrepared, CeremonyCodeSent, CeremonyConsenting, CeremonyAuthorizing, CeremonyExpired, CeremonyFailed, CeremonyCancelled},
 		CeremonyCodeSent:    {CeremonyPrepared, CeremonyCodeSent, CeremonyAuthorizing, CeremonyExpired, CeremonyFailed, CeremonyCancelled},
+		CeremonyConsenting:  {CeremonyPrepared, CeremonyConsenting, CeremonyAuthorizing, CeremonyExpired, CeremonyFailed, CeremonyCancelled},
 		CeremonyAuthorizing: {CeremonyPrepared, CeremonyCodeSent, CeremonyAuthorized, CeremonyFailed},
 		CeremonyAuthorized:  {CeremonyAuthorized, CeremonyUsed, CeremonyFailed},
 		CeremonyUsed:        {},

@@ -20,13 +20,15 @@ func TestDocumentsMoveAlongTheseEdgesOnly(t *testing.T) {
 }
 
 func TestCeremoniesMoveAlongTheseEdgesOnly(t *testing.T) {
-	all := []signing.CeremonyState{"", "prepared", "code_sent", "authorizing", "authorized", "used", "expired", "failed", "cancelled"}
+	all := []signing.CeremonyState{"", "prepared", "code_sent", "consenting", "authorizing", "authorized", "used", "expired", "failed", "cancelled"}
 	pairs(t, all, signing.CanMoveCeremony, map[string]bool{
 		" prepared":          true,
 		"prepared prepared":  true,
 		"prepared code_sent": true, "prepared authorizing": true, "prepared expired": true, "prepared failed": true, "prepared cancelled": true,
 		"code_sent prepared": true, "code_sent code_sent": true, "code_sent authorizing": true, "code_sent expired": true,
 		"code_sent failed": true, "code_sent cancelled": true,
+		"prepared consenting": true, "consenting prepared": true, "consenting consenting": true, "consenting authorizing": true,
+		"consenting expired": true, "consenting failed": true, "consenting cancelled": true,
 		"authorizing prepared": true, "authorizing code_sent": true, "authorizing authorized": true, "authorizing failed": true,
 		"authorized authorized": true, "authorized used": true, "authorized failed": true,
 	})

@@ -57,6 +57,8 @@ type Change struct {
 	Jobs       []DueJob
 	Topics     []string
 	Checks     []Check    // written over the ones before
+	Consents   []Consent  // written over the ones before
+	Taken      []Consent  // used up, by (Ceremony, State): one that was replaced or used meanwhile is ErrConflict
 	Over       []OverMail // sent with the change that leaves no signature of the ceremony open
 }
 
@@ -75,7 +77,7 @@ type DueJob struct {
 
 // Attempt is something that is counted: a code entered or sent.
 type Attempt struct {
-	Action  string // "otp.try", "otp.back", "otp.right", the same of "code" and "pin", "otp.send", "document.submit", "ceremony.begin", "document.prepare"
+	Action  string // "otp.try", "otp.back", "otp.right", the same of "code" and "pin", "otp.send", "consent.ask", "document.submit", "ceremony.begin", "document.prepare"
 	Subject string // credential id, or the person's
 	At      time.Time
 }
@@ -124,6 +126,8 @@ type Store interface {
 	Signatures(ctx context.Context, id CeremonyID) ([]Signature, error)
 	// Checks of a ceremony, in no order.
 	Checks(ctx context.Context, id CeremonyID) ([]Check, error)
+	// Consent by the SHA-256 of its state; ErrNotFound.
+	Consent(ctx context.Context, state []byte) (Consent, error)
 	// Signature by id, for the work that finishes it; ErrNotFound.
 	Signature(ctx context.Context, id SignatureID) (Signature, error)
 	// SignaturesOf a document, oldest first.
@@ -139,7 +143,7 @@ type Store interface {
 	// CountWith counts signatures made with a credential: those on the way and those
 	// released, each at most 1000.
 	CountWith(ctx context.Context, credential string) (open, released int, err error)
-	// ForgetOld deletes what was counted and what was checked before the time, some thousands of
+	// ForgetOld deletes what was counted, checked and asked of providers before the time, some thousands of
 	// each at most, and answers how many.
 	ForgetOld(ctx context.Context, before time.Time) (int, error)
 	// Overdue lists open rows past their deadline, oldest first, at most n of each.
@@ -188,6 +192,10 @@ type Remote interface {
 	CredentialInfo(ctx context.Context, credentialID string) (dtmclient.CredentialInfo, error)
 	SendOTP(ctx context.Context, credentialID, clientData string) error
 	Authorize(ctx context.Context, a dtmclient.Authorization) (dtmclient.SAD, error)
+	// CodeURL is the address of the provider's page where a person approves.
+	CodeURL(ctx context.Context, q dtmclient.CodeRequest) (string, error)
+	// ExchangeCode trades what came back from there for activation data; a code is good once.
+	ExchangeCode(ctx context.Context, q dtmclient.CodeRequest, secret, code dtmclient.Secret) (dtmclient.Tokens, error)
 	SignHash(ctx context.Context, h dtmclient.HashesToSign) ([][]byte, error)
 	// ExtendTransaction gets the activation data for the next hashes of an authorization; the old is dead.
 	ExtendTransaction(ctx context.Context, credentialID string, sad dtmclient.Secret, hashes [][]byte) (dtmclient.SAD, error)

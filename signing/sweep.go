@@ -94,7 +94,7 @@ func (s *Service) endCeremony(ctx context.Context, c Ceremony) error {
 	}
 	t := s.step(people.System(LookAgain{}.Kind()))
 	switch c.State {
-	case CeremonyPrepared, CeremonyCodeSent:
+	case CeremonyPrepared, CeremonyCodeSent, CeremonyConsenting:
 		expire(t, &c, signatures)
 	case CeremonyAuthorizing:
 		// The activation data was on the stack of a request that is gone: nothing can come of it.

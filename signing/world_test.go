@@ -40,6 +40,9 @@ type world struct {
 	signer dtmsim.Signer
 }
 
+// backHere is where the provider's page sends people.
+const backHere = "https://sign.example.com/ceremonies/approved"
+
 type clock struct {
 	mu sync.Mutex
 	at time.Time
@@ -69,6 +72,7 @@ func newWorldOn(t testing.TB, d *db.DB, profile string, change ...func(*signing.
 	w.sim = dtmtest.Start(t, func(o *dtmsim.Options) {
 		o.Now, o.PushTimeout = w.clock.Now, 300*time.Millisecond
 		o.StrictHashes, o.StrictExtend = true, true
+		o.RedirectURIs = []string{backHere}
 	})
 	var err error
 	w.client, err = dtmclient.New(dtmclient.Config{BaseURL: w.sim.BaseURL + "/documentmanager", AccountURL: w.sim.BaseURL + "/account",
@@ -88,6 +92,7 @@ func newWorldOn(t testing.TB, d *db.DB, profile string, change ...func(*signing.
 	w.blobs = folderBlobs{blob.NewStore(folder, master)}
 	w.options = signing.Options{Store: w.db.Signing(), Remote: w.client, Blobs: w.blobs, Now: w.clock.Now, Reserve: -1, Lazy: true, Roots: w.sim.Roots,
 		Credentials: credentials{w.client, map[string]owned{"ada": {w.person.ID, w.signer.Credential}}},
+		OAuth:       signing.OAuthClient{ID: w.sim.ClientID, Secret: signing.Secret(w.sim.ClientSecret), RedirectURI: backHere},
 		Log:         slog.New(slog.DiscardHandler), PortalURL: "https://sign.example.com"}
 	for _, f := range change {
 		f(&w.options)

@@ -132,6 +132,8 @@ func CeremonyBadge(ctx context.Context, c signing.Ceremony) Badge {
 		return Badge{"r-todo", "move", T(ctx, "Prepared")}
 	case signing.CeremonyCodeSent:
 		return Badge{"r-you", "you", T(ctx, "Waiting for your code")}
+	case signing.CeremonyConsenting:
+		return Badge{"r-you", "you", T(ctx, "Waiting for your approval")}
 	case signing.CeremonyAuthorizing:
 		return Badge{"r-move", "move", T(ctx, "Checking your code")}
 	case signing.CeremonyAuthorized:

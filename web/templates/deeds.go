@@ -198,6 +198,10 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 		return T(ctx, "had a code sent"), T(ctx, "have a code sent")
 	case "ceremony.send_code":
 		return T(ctx, "had a code sent"), T(ctx, "have a code sent")
+	case "ceremony.ask_consent":
+		return T(ctx, "went to DigiCert’s page to approve"), T(ctx, "go to DigiCert’s page to approve")
+	case "ceremony.send_back":
+		return T(ctx, "came back without an approval"), T(ctx, "come back with an approval")
 	case "ceremony.authorize":
 		return T(ctx, "entered the code"), T(ctx, "enter the code")
 	case "ceremony.authorized":
