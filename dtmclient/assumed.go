@@ -47,8 +47,32 @@ const (
 	pathAccounts = "/api/v1/account"
 
 	roleApplication = "document_signing_manager"
-	signerRole      = "DSM_DOCUMENT_SIGNER" // documented
+	signerRole      = SignerRole
 )
+
+// SignerRole is the role that a new user is given. Documented.
+const SignerRole = "DSM_DOCUMENT_SIGNER"
+
+// Assumption is the line of this file that a call stands on.
+type Assumption struct {
+	Line string // name of the constant
+	Path string // below BaseURL or AccountURL
+	Mark string // "documented", "assumed", "by the sibling product"
+}
+
+// assumptions are those of the calls that only read.
+var assumptions = map[string]Assumption{
+	"user.list":                {"pathUsers", pathUsers, "assumed"},
+	"validation.list":          {"pathValidations", pathValidations, "documented"},
+	"credential.get":           {"pathCredential", pathCredential, "documented"},
+	"certificate-profile.list": {"pathProfiles", pathProfiles, "assumed"},
+	"seat.list":                {"pathSeats", pathSeats, "assumed"},
+	"audit-log.list":           {"pathAudit", pathAudit, "by the sibling product"},
+	"role.list":                {"pathRoles", pathRoles, "documented"},
+}
+
+// Assumed answers what the path of a call is known from.
+func Assumed(op string) Assumption { return assumptions[op] }
 
 // identityStep is the step that CorrectValidation wants again.
 const identityStep = "IDENTITY"

@@ -165,3 +165,26 @@ func TestNoLostAnswerIsToldAsARefusal(t *testing.T) {
 		require.Equal(t, 1, sim.Count(dtmsim.LedgerSigned, "n"), "%+v", f)
 	}
 }
+
+func TestTheListingsOfTheSimulatorReadAsExpected(t *testing.T) {
+	sim, cl := onSim(t)
+	signer := sim.Signer("cp-p256", "ada-2026")
+	_, err := cl.CreateValidation(t.Context(), dtmclient.NewValidation{UserID: signer.UserID, Email: signer.Email, FirstName: "Ada", LastName: "Example", ProfileID: "vp-basic", Standard: "BASIC", AccountID: sim.AccountID})
+	require.NoError(t, err)
+	readings := cl.Readings(t.Context())
+	require.Len(t, readings, 5)
+	for _, r := range readings {
+		require.NoError(t, r.Err, r.Op)
+		require.Empty(t, r.Lacks, r.Op)
+		require.Positive(t, r.Rows, r.Op)
+		require.NotEmpty(t, dtmclient.Assumed(r.Op).Line, r.Op)
+	}
+	require.Equal(t, []string{"PENDING_EMAIL"}, readings[1].Statuses)
+
+	sim.Trouble(dtmsim.Fault{Path: "v1/validation", Status: 200, Body: `[{"validationId":"1","status":"A"},{"id":"2","status":"A","user_id":"u"},{"id":"3","status":"B","user_id":"u"}]`})
+	sim.Trouble(dtmsim.Fault{Path: "v1/seat", Status: 404})
+	readings = cl.Readings(t.Context())
+	require.Equal(t, []string{"id", "user.id or user_id"}, readings[1].Lacks)
+	require.Equal(t, []string{"A", "B"}, readings[1].Statuses)
+	require.Error(t, readings[3].Err)
+}

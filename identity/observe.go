@@ -255,3 +255,9 @@ func clip(s string, n int) string {
 	}
 	return s
 }
+
+// KnowsStatus reports whether DTM's word for the status of a validation is one that we read.
+func KnowsStatus(word string) bool {
+	_, known := dtmStates[word]
+	return known || word == "PENDING_IDENTITY"
+}

@@ -98,7 +98,7 @@ func hashOf(c Ceremony) (crypto.Hash, error) {
 }
 
 // checkCertificate refuses a chain that must not sign now.
-func (s *Service) checkCertificate(chain []*x509.Certificate, now time.Time) error {
+func checkCertificate(chain []*x509.Certificate, roots *x509.CertPool, now time.Time) error {
 	if len(chain) == 0 {
 		return fail(codeCertificate, errors.New("no certificate"))
 	}
@@ -118,14 +118,14 @@ func (s *Service) checkCertificate(chain []*x509.Certificate, now time.Time) err
 			return fail(codeCertificate, fmt.Errorf("certificate %d is not by the next one: %w", i, err))
 		}
 	}
-	if s.Roots == nil {
+	if roots == nil {
 		return nil
 	}
 	between := x509.NewCertPool()
 	for _, c := range chain[1:] {
 		between.AddCert(c)
 	}
-	_, err := leaf.Verify(x509.VerifyOptions{Roots: s.Roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
+	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageAny}})
 	if err != nil {
 		return fail(codeCertificate, err)
 	}

@@ -45,7 +45,7 @@ func (s *Service) key(ctx context.Context, a people.Actor, credential string, n 
 	if st := k.info.CertStatus; st != "" && st != "valid" {
 		return k, "certificate", fail(codeCertificateTime, fmt.Errorf("certificate status %q", st))
 	}
-	if err = s.checkCertificate(k.info.Certificates, s.Now()); err != nil {
+	if err = checkCertificate(k.info.Certificates, s.Roots, s.Now()); err != nil {
 		return k, "certificate", err
 	}
 	if n > max(k.info.Multisign, 1) {

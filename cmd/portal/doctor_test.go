@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"io"
+	"log"
 	"maps"
 	"math/big"
 	"net"
@@ -16,7 +17,6 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -73,6 +73,7 @@ func newSurroundings(t *testing.T) *surroundings {
 	require.NoError(t, err)
 	server := smtp.NewServer(s.letters)
 	server.Domain = "mail.example.test"
+	server.ErrorLog = log.New(io.Discard, "", 0)
 	go func() { _ = server.Serve(l) }()
 	t.Cleanup(func() { server.Close() })
 
@@ -88,23 +89,53 @@ func newSurroundings(t *testing.T) *surroundings {
 
 func (s *surroundings) answerAs(h http.Handler) { s.provider.Store(&h) }
 
-// doctor runs the command with some settings changed, and answers its lines by their name.
+// examination is the report of doctor for machines.
+type examination struct {
+	Well   bool `json:"well"`
+	Checks []struct {
+		Name  string `json:"name"`
+		Level string `json:"level"`
+		Says  []struct {
+			Level   string `json:"level"`
+			Text    string `json:"text"`
+			Assumed string `json:"assumed"`
+		} `json:"says"`
+	} `json:"checks"`
+}
+
+// doctor runs the command with some settings changed, and answers what each check says,
+// its level first.
 func (s *surroundings) doctor(t *testing.T, pairs ...string) (lines map[string]string, code int) {
+	t.Helper()
+	return s.doctorWith(t, nil, pairs...)
+}
+
+func (s *surroundings) doctorWith(t *testing.T, flags []string, pairs ...string) (lines map[string]string, code int) {
 	t.Helper()
 	settings := maps.Clone(s.settings)
 	for i := 0; i < len(pairs); i += 2 {
 		settings[pairs[i]] = pairs[i+1]
 	}
-	out, code := portal(t, settings, "doctor")
+	out, code := portal(t, settings, append([]string{"doctor", "-json"}, flags...)...)
 	hidesSecrets(t, out)
 	for _, secret := range []string{s.sim.APIKey, s.sim.ClientSecret} {
 		require.NotContains(t, out, secret)
 	}
+	for _, never := range []string{"qualified", "SCAL2", "valid signature"} {
+		require.NotContains(t, strings.ToLower(out), strings.ToLower(never))
+	}
+	var told examination
+	require.NoError(t, json.Unmarshal([]byte(out), &told), out)
+	require.Equal(t, code == 0, told.Well)
 	lines = map[string]string{}
-	for _, line := range strings.Split(strings.TrimSpace(out), "\n") {
-		m := regexp.MustCompile(`^(ok  |warn|fail)  ([a-z -]+): \S.*$`).FindStringSubmatch(line)
-		require.NotNil(t, m, "%q is not a line of doctor", line)
-		lines[m[2]] = strings.Join(strings.Fields(lines[m[2]]+" "+line), " ")
+	for _, c := range told.Checks {
+		require.NotEmpty(t, c.Says, c.Name)
+		line := c.Level
+		for _, one := range c.Says {
+			line += " " + one.Text + " " + one.Assumed
+		}
+		require.NotContains(t, lines, c.Name)
+		lines[c.Name] = line
 	}
 	return lines, code
 }
@@ -115,7 +146,8 @@ func TestDoctorFindsAHealthySiteHealthy(t *testing.T) {
 	lines, code := s.doctor(t)
 	require.Less(t, time.Since(begin), 8*time.Second)
 	require.Zero(t, code, lines)
-	for _, name := range []string{"configuration", "address", "database", "trust roots", "sign-in", "dtm", "dtm api key", "dtm client", "mail", "clock"} {
+	for _, name := range []string{"configuration", "address", "database", "trust roots", "sign-in network", "sign-in", "dtm network", "dtm api", "dtm listings",
+		"csc network", "csc info", "csc tokens", "csc access", "csc timestamp", "mail network", "mail", "clock"} {
 		require.Regexp(t, "^ok ", lines[name], name)
 	}
 	require.Contains(t, lines, "go")
@@ -136,13 +168,13 @@ func TestDoctorNamesThePartThatIsBroken(t *testing.T) {
 		part  string
 		says  []string
 	}{
-		"provider away":       {[]string{"OIDC_ISSUER", "http://" + away}, "sign-in", []string{"fail", "OIDC_ISSUER"}},
+		"provider away":       {[]string{"OIDC_ISSUER", "http://" + away}, "sign-in network", []string{"fail", "OIDC_ISSUER"}},
 		"issuer not exact":    {[]string{"OIDC_ISSUER", s.settings["OIDC_ISSUER"] + "/"}, "sign-in", []string{"fail", "calls itself", "exactly"}},
 		"scope unknown":       {[]string{"OIDC_SCOPES", "openid,groups"}, "sign-in", []string{"warn", "groups"}},
-		"service away":        {[]string{"DTM_URL", "http://" + away}, "dtm", []string{"fail", "DTM_URL"}},
-		"key refused":         {[]string{"DTM_API_KEY", "api-key-canary"}, "dtm api key", []string{"fail", "refused", "401", "DTM_API_KEY"}},
-		"client refused":      {[]string{"DTM_CLIENT_SECRET", "dtm-secret-canary"}, "dtm client", []string{"fail", "refused", "DTM_CLIENT_SECRET"}},
-		"mail away":           {[]string{"SMTP_URL", "smtp://user:smtp-password-canary@" + away}, "mail", []string{"fail", "SMTP_URL"}},
+		"service away":        {[]string{"DTM_URL", "http://" + away}, "dtm network", []string{"fail", "DTM_URL", "connection refused"}},
+		"key refused":         {[]string{"DTM_API_KEY", "api-key-canary"}, "dtm api", []string{"fail", "refused", "401", "DTM_API_KEY"}},
+		"client refused":      {[]string{"DTM_CLIENT_SECRET", "dtm-secret-canary"}, "csc access", []string{"fail", "refused", "DTM_CLIENT_SECRET"}},
+		"mail away":           {[]string{"SMTP_URL", "smtp://user:smtp-password-canary@" + away}, "mail network", []string{"fail", "SMTP_URL"}},
 		"mail without TLS":    {[]string{"SMTP_URL", strings.TrimSuffix(s.settings["SMTP_URL"], "?tls=none")}, "mail", []string{"fail", "STARTTLS"}},
 		"database away":       {[]string{"DATABASE_URL", "postgres://user:smtp-password-canary@" + away + "/portal"}, "database", []string{"fail", "DATABASE_URL"}},
 		"database not there":  {[]string{"DATABASE_URL", "sqlite:" + filepath.Join(s.folder, "new.db")}, "database", []string{"warn", "not there yet"}},
@@ -163,8 +195,8 @@ func TestDoctorNamesThePartThatIsBroken(t *testing.T) {
 			} else {
 				require.Zero(t, code)
 			}
-			if !strings.HasPrefix(broken.part, "dtm") {
-				require.Regexp(t, "^ok ", lines["dtm api key"], "the other parts are looked at all the same")
+			if !strings.HasPrefix(broken.part, "dtm") && broken.part != "csc access" {
+				require.Regexp(t, "^ok ", lines["dtm api"], "the other parts are looked at all the same")
 			}
 		})
 	}
@@ -178,9 +210,9 @@ func TestDoctorLooksAtTheRestWhenAVariableIsWrong(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, lines["configuration"], "MASTER_KEY: ")
 	require.Contains(t, lines["configuration"], "OIDC_ISSUER: ")
-	require.Contains(t, lines["documents"], "not looked at, since MASTER_KEY")
-	require.Contains(t, lines["sign-in"], "not looked at, since OIDC_ISSUER")
-	require.Regexp(t, "^ok ", lines["dtm"])
+	require.Contains(t, lines["documents"], "not tried, since MASTER_KEY")
+	require.Contains(t, lines["sign-in"], "not tried, since OIDC_ISSUER")
+	require.Regexp(t, "^ok ", lines["csc info"])
 	require.Regexp(t, "^ok ", lines["database"])
 }
 
@@ -259,7 +291,7 @@ func TestDoctorWarnsOfAClockThatIsOff(t *testing.T) {
 		}))
 		lines, code := s.doctor(t)
 		require.Regexp(t, "^"+level, lines["clock"], offset)
-		require.Contains(t, lines["clock"], "DTM agrees")
+		require.Contains(t, lines["csc info"], "the clock of DTM agrees")
 		require.Zero(t, code)
 	}
 }
@@ -269,22 +301,22 @@ func TestDoctorSaysWhatTheServiceRefuses(t *testing.T) {
 	s.sim.Trouble(dtmsim.Fault{Path: "/account/api/v1/role", N: 10, Status: 403, Body: `{"errors":[{"code":"access_denied","message":"no"}]}`})
 	lines, code := s.doctor(t)
 	require.Equal(t, 1, code)
-	require.Contains(t, lines["dtm api key"], "may not list roles")
-	require.Regexp(t, "^ok ", lines["dtm client"])
+	require.Contains(t, lines["dtm api"], "may not list roles")
+	require.Regexp(t, "^ok ", lines["csc access"])
 
 	s = newSurroundings(t)
 	s.sim.Trouble(dtmsim.Fault{Path: "csc/v1/info", N: 10, Status: 200, Body: `{"specs":"1.0.4.0","name":"Thin","oauth2":"` + s.sim.BaseURL + `/account/api/v1","methods":["info","credentials/list"]}`})
 	lines, code = s.doctor(t)
 	require.Zero(t, code)
-	require.Regexp(t, "^warn", lines["dtm"])
-	require.Contains(t, lines["dtm"], "signatures/signHash")
-	require.Contains(t, lines["dtm"], "signatures/timestamp")
+	require.Regexp(t, "^warn", lines["csc info"])
+	require.Contains(t, lines["csc info"], "signatures/signHash")
+	require.Contains(t, lines["csc info"], "signatures/timestamp")
 
 	s = newSurroundings(t)
 	s.sim.Trouble(dtmsim.Fault{Path: "csc/v1/info", N: 10, Garbage: true})
 	lines, code = s.doctor(t)
 	require.Equal(t, 1, code)
-	require.Regexp(t, "^fail", lines["dtm"])
+	require.Regexp(t, "^fail", lines["csc info"])
 }
 
 func TestDoctorDoesNotWaitForEver(t *testing.T) {
@@ -304,7 +336,7 @@ func TestDoctorDoesNotWaitForEver(t *testing.T) {
 	require.Equal(t, 1, code)
 	require.Contains(t, lines["sign-in"], "no answer")
 	require.Regexp(t, "^warn", lines["clock"])
-	require.Regexp(t, "^ok ", lines["dtm"])
+	require.Regexp(t, "^ok ", lines["csc info"])
 }
 
 func TestDoctorReadsTheTrustRoots(t *testing.T) {

@@ -7,12 +7,10 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
-
-	"countersign/dtmclient"
-	"countersign/grants"
 )
 
 // skew is how far apart two clocks may be. Tokens and codes stop working soon after.
@@ -48,13 +46,8 @@ func (d *doctor) provider(ctx context.Context, f *finding) {
 	if len(doc.Algorithms) > 0 && !slices.ContainsFunc(doc.Algorithms, func(a string) bool { return slices.Contains([]string{"RS256", "PS256", "ES256"}, a) }) {
 		f.say(bad, "the provider signs tokens with none of RS256, PS256 and ES256. Choose one of them at the provider.")
 	}
-	var set struct {
-		Keys []json.RawMessage `json:"keys"`
-	}
 	if doc.Keys != "" {
-		if err := d.getJSON(ctx, doc.Keys, &set); err != nil || len(set.Keys) == 0 {
-			f.say(bad, "the provider's keys cannot be read (%s); no token could be checked.", cause(errors.Join(errors.New("none found"), err)))
-		}
+		d.providerKeys(ctx, f, doc.Keys)
 	}
 	if plain(d.c.Issuer) {
 		f.say(warn, "the provider is reached in the clear. Set OIDC_ISSUER to https.")
@@ -68,9 +61,33 @@ func (d *doctor) provider(ctx context.Context, f *finding) {
 	if missing := without(d.c.Scopes, doc.Scopes); len(doc.Scopes) > 0 && len(missing) > 0 {
 		f.say(warn, "the provider does not list the scopes %s. Offer them there, or take them out of OIDC_SCOPES.", strings.Join(missing, ", "))
 	}
-	if f.level == ok {
+	if f.Level == ok {
 		f.say(ok, "the provider at %s has all that signing in and out needs.", doc.Issuer)
 	}
+}
+
+// providerKeys are what tokens are checked with (RFC 7517).
+func (d *doctor) providerKeys(ctx context.Context, f *finding, address string) {
+	var set struct {
+		Keys []struct {
+			Type string `json:"kty"`
+			Use  string `json:"use"`
+		} `json:"keys"`
+	}
+	if err := d.getJSON(ctx, address, &set); err != nil {
+		f.say(bad, "the provider's keys cannot be read (%s); no token could be checked.", cause(err))
+		return
+	}
+	for _, k := range set.Keys {
+		if (k.Type == "RSA" || k.Type == "EC") && k.Use != "enc" {
+			return
+		}
+	}
+	f.say(bad, "among the provider's %d keys at %s is none for RS256, PS256 or ES256; no token could be checked. Make one at the provider.", len(set.Keys), address)
+}
+
+func (d *doctor) providerNetwork(ctx context.Context, f *finding) {
+	d.reach(ctx, f, place{address: origin(d.c.Issuer), setting: "OIDC_ISSUER"})
 }
 
 // without are the values that the list does not have.
@@ -106,110 +123,17 @@ func (d *doctor) getJSON(ctx context.Context, address string, into any) error {
 	return nil
 }
 
-// csc are the calls that signing makes.
-var csc = []string{"credentials/list", "credentials/info", "credentials/authorize", "credentials/sendOTP", "signatures/signHash"}
-
-func (d *doctor) service(ctx context.Context, f *finding) {
-	remote, err := remoteClient(d.c, nil, nil)
-	if err != nil {
-		f.say(bad, "%s.", cause(err))
+func (d *doctor) mailNetwork(ctx context.Context, f *finding) {
+	if d.c.SMTP == "" {
+		d.reach(ctx, f, place{address: origin(d.c.Mailbox), setting: "MAILBOX_URL"})
 		return
 	}
-	info, err := remote.Info(ctx)
+	u, err := url.Parse(string(d.c.SMTP))
 	if err != nil {
-		f.say(bad, "the signing service does not answer as it should: %s. Set DTM_URL right, or let this machine reach it.", cause(err))
+		f.say(bad, "SMTP_URL is no address.") // an error would repeat it
 		return
 	}
-	needed := csc
-	if !d.c.NoTimestamp {
-		needed = append(csc[:len(csc):len(csc)], "signatures/timestamp")
-	}
-	if missing := without(needed, info.Methods); len(missing) > 0 {
-		f.say(warn, "the signing service does not list %s; signing may not work. Ask DigiCert for it (without signatures/timestamp: NO_TIMESTAMP=true).", strings.Join(missing, ", "))
-	}
-	if plain(d.c.DTMURL) {
-		f.say(warn, "it is reached in the clear, which only a simulator may be.")
-	}
-	f.say(f.level, "%q speaks CSC %s at %s.", info.Name, info.Specs, d.c.DTMURL)
-}
-
-func (d *doctor) apiKey(ctx context.Context, f *finding) {
-	remote, err := remoteClient(d.c, nil, nil)
-	if err != nil {
-		f.say(bad, "%s.", cause(err))
-		return
-	}
-	roles, err := remote.Roles(ctx)
-	if err != nil {
-		refused(f, err, wayNames[d.c.DTMAPIAuth], "list roles", "Set "+strings.Join(settings(d.c.DTMAPIAuth), ", ")+" to those of a service user with the role that manages users, validations and credentials, or choose another DTM_API_AUTH.")
-		return
-	}
-	f.say(ok, "it is accepted and sees %d roles of Document Trust Manager.", len(roles))
-	seats, err := remote.Seats(ctx)
-	if err != nil {
-		return // not every account shows them
-	}
-	for _, s := range seats {
-		if s.Available <= 0 {
-			f.say(warn, "no seat of %s is left: the next approval will be refused. Order more at DigiCert.", s.Standard)
-		}
-	}
-}
-
-// client asks for something that needs a token. That the service misses the name of a user
-// shows that it took the token.
-func (d *doctor) client(ctx context.Context, f *finding) {
-	var kept *grants.Service
-	if d.c.uses(wayRefresh) {
-		var done func()
-		var err error
-		if kept, done, err = keptGrants(ctx, d.c); err != nil {
-			f.say(warn, "%s.", cause(err))
-			return
-		}
-		defer done()
-	}
-	remote, err := remoteClient(d.c, kept, nil)
-	if err != nil {
-		f.say(bad, "%s.", cause(err))
-		return
-	}
-	_, err = remote.CredentialsList(ctx, "")
-	var e *dtmclient.Error
-	if err == nil || errors.As(err, &e) && e.Op == "credentials/list" && (e.Kind == dtmclient.Invalid || e.Kind == dtmclient.NotFound) {
-		f.say(ok, "%s is taken by the signing service.", wayNames[d.c.DTMCSCAuth])
-		return
-	}
-	refused(f, err, wayNames[d.c.DTMCSCAuth], "list credentials", "Set "+strings.Join(settings(d.c.DTMCSCAuth), ", ")+" anew and let it use the signing service, or choose another DTM_CSC_AUTH: the service offers "+d.offers(ctx, remote)+".")
-}
-
-// offers are the ways in that the signing service tells of itself.
-func (d *doctor) offers(ctx context.Context, remote *dtmclient.Client) string {
-	info, err := remote.Info(ctx)
-	if err != nil || len(info.AuthType) == 0 {
-		return "nothing it tells"
-	}
-	return strings.Join(info.AuthType, ", ")
-}
-
-// refused tells a refusal by what can be done about it.
-func refused(f *finding, err error, who, what, then string) {
-	var e *dtmclient.Error
-	if errors.As(err, &e) {
-		answer := e.Op
-		if e.Status != 0 {
-			answer += fmt.Sprintf(" answered %d", e.Status)
-		}
-		switch {
-		case e.Kind == dtmclient.Unauthorized, e.Op == "oauth2/token" && e.Status >= 400 && e.Status < 500:
-			f.say(bad, "%s was refused (%s). %s", who, answer, then)
-			return
-		case e.Kind == dtmclient.Denied:
-			f.say(bad, "%s may not %s (%s). %s", who, what, answer, then)
-			return
-		}
-	}
-	f.say(bad, "%s could not be tried: %s.", who, cause(err))
+	d.reach(ctx, f, place{address: u.Scheme + "://" + u.Host, setting: "SMTP_URL"})
 }
 
 func (d *doctor) mail(ctx context.Context, f *finding) {
@@ -234,25 +158,27 @@ func (d *doctor) mail(ctx context.Context, f *finding) {
 	if strings.HasSuffix(d.c.MailFrom, "@localhost") {
 		f.say(warn, "mails come from %s, which nobody takes. Set MAIL_FROM.", d.c.MailFrom)
 	}
-	f.say(f.level, "the server says hello and lets us in; nothing was sent.")
+	f.say(f.Level, "the server says hello and lets us in; nothing was sent.")
 }
 
-// clock compares ours with those of the others, by the Date of an answer (RFC 9110, 6.6.1).
+// clock compares ours with that of the provider, by the Date of an answer (RFC 9110, 6.6.1).
+// DTM's, the clock service's and the database's are compared where they are asked.
 func (d *doctor) clock(ctx context.Context, f *finding) {
-	for _, far := range []struct{ name, address string }{
-		{"the login provider", strings.TrimSuffix(d.c.Issuer, "/") + "/.well-known/openid-configuration"},
-		{"DTM", d.c.DTMURL + "/documentmanager/csc/v1/info"},
-	} {
-		ahead, err := d.ahead(ctx, far.address)
-		switch {
-		case err != nil:
-			f.say(warn, "the clock of %s cannot be read: %s.", far.name, cause(err))
-		case ahead.Abs() > skew:
-			f.say(warn, "this machine's clock and that of %s are %s apart. Let a time service set this one, or codes and tokens will be refused.", far.name, ahead.Abs().Round(time.Second))
-		default:
-			f.say(ok, "%s agrees.", far.name)
-		}
+	ahead, err := d.ahead(ctx, strings.TrimSuffix(d.c.Issuer, "/")+"/.well-known/openid-configuration")
+	if err != nil {
+		f.say(warn, "the clock of the login provider cannot be read: %s.", cause(err))
+		return
 	}
+	agree(f, "the login provider", ahead)
+}
+
+// agree judges how far apart two clocks are.
+func agree(f *finding, name string, ahead time.Duration) {
+	if ahead.Abs() > skew {
+		f.say(warn, "this machine's clock and that of %s are %s apart. Let a time service set this one, or codes and tokens will be refused.", name, ahead.Abs().Round(time.Second))
+		return
+	}
+	f.say(ok, "the clock of %s agrees with ours.", name)
 }
 
 // ahead is how far another clock is before ours.

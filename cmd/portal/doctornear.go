@@ -69,7 +69,16 @@ func (d *doctor) database(ctx context.Context, f *finding) {
 	if pending {
 		try = "CREATE TABLE doctor_probe (id INTEGER)"
 	}
+	var version string
+	var clock int64
 	err = store.InTx(ctx, func(tx *sqlx.Tx) error {
+		ask := "SELECT sqlite_version(), CAST(strftime('%s', 'now') AS INTEGER)"
+		if store.Dialect == db.Postgres {
+			ask = "SELECT split_part(current_setting('server_version'), ' ', 1), CAST(EXTRACT(EPOCH FROM clock_timestamp()) AS BIGINT)"
+		}
+		if err := tx.QueryRowxContext(ctx, ask).Scan(&version, &clock); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, try); err != nil {
 			return err
 		}
@@ -79,9 +88,12 @@ func (d *doctor) database(ctx context.Context, f *finding) {
 	case !errors.Is(err, errUndo):
 		f.say(bad, "it cannot be written: %s. Give the program's account the right to write.", cause(err))
 	case pending:
-		f.say(warn, "%s answers, but is not at this program's schema. portal migrate brings it there, and so does portal serve.", store.Dialect)
+		f.say(warn, "%s %s answers, but is not at this program's schema. portal migrate brings it there, and so does portal serve.", store.Dialect, version)
 	default:
-		f.say(ok, "%s answers, is at this program's schema and can be written.", store.Dialect)
+		f.say(ok, "%s %s answers, is at this program's schema and can be written.", store.Dialect, version)
+	}
+	if clock > 0 {
+		agree(f, "the database", time.Unix(clock, 0).Add(500*time.Millisecond).Sub(d.now()))
 	}
 }
 
@@ -209,6 +221,15 @@ func same(ctx context.Context, store *blob.Store, key []byte, id string, plain [
 	return nil
 }
 
+// pool are the roots of TRUST_ROOTS, nil where there are none.
+func (d *doctor) pool() *x509.CertPool {
+	pool, err := readRoots(d.c.Roots)
+	if err != nil {
+		return nil // it has a problem of its own
+	}
+	return pool
+}
+
 func (d *doctor) roots(_ context.Context, f *finding) {
 	if d.c.Roots == "" {
 		f.say(warn, "none are set, so no signature is called valid. Set TRUST_ROOTS to a PEM file of the roots to trust.")
@@ -248,5 +269,5 @@ func (d *doctor) roots(_ context.Context, f *finding) {
 		f.say(bad, "none of them can be used now. Renew the file that TRUST_ROOTS names.")
 		return
 	}
-	f.say(f.level, "%d can be used.", good)
+	f.say(f.Level, "%d can be used.", good)
 }

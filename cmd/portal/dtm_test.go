@@ -43,17 +43,17 @@ func TestEveryWayIntoDTMOpensIt(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			lines, _ := s.doctor(t, append(base[:len(base):len(base)], more...)...)
-			for _, part := range []string{"dtm", "dtm api key", "dtm client"} {
+			for _, part := range []string{"dtm network", "dtm api", "csc network", "csc info", "csc access"} {
 				require.Regexp(t, "^ok ", lines[part], "%s: %s", part, lines[part])
 			}
 			require.Regexp(t, "^ok ", lines["configuration"])
 		})
 	}
 	lines, _ := s.doctor(t, append(base[:len(base):len(base)], "DTM_CSC_AUTH", "digest", "DTM_LOGIN_USER", signer.UserName, "DTM_LOGIN_PASSWORD", "password-canary")...)
-	require.Regexp(t, "^fail", lines["dtm client"])
-	require.Contains(t, lines["dtm client"], "DTM_LOGIN_USER, DTM_LOGIN_PASSWORD")
-	require.Contains(t, lines["dtm client"], "oauth2code, oauth2client, basic, digest", "what the service offers instead")
-	require.NotContains(t, lines["dtm client"], "password-canary")
+	require.Regexp(t, "^fail", lines["csc access"])
+	require.Contains(t, lines["csc access"], "DTM_LOGIN_USER, DTM_LOGIN_PASSWORD")
+	require.Contains(t, lines["csc access"], "oauth2code, oauth2client, basic, digest", "what the service offers instead")
+	require.NotContains(t, lines["csc access"], "password-canary")
 }
 
 func refreshToken(t *testing.T, sim *dtmtest.Sim, who dtmsim.Signer) string {

@@ -140,6 +140,11 @@ func TestFsckFindsASoundSiteSoundAndWritesNothing(t *testing.T) {
 			require.Contains(t, out, "2 documents")
 			require.Equal(t, before, k.site.Snapshot())
 
+			out, _ = portal(t, k.settings, "doctor")
+			require.Regexp(t, `(?m)^ok         database          `+database+` \d+\.\d+(\.\d+)? answers, is at this program's schema`, out)
+			require.Contains(t, out, "the clock of the database agrees")
+			require.Equal(t, before, k.site.Snapshot(), "doctor changes nothing either")
+
 			out, _, code = k.fsck("-quick")
 			require.Zero(t, code, out)
 			require.Contains(t, out, "none read")

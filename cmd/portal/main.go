@@ -17,7 +17,7 @@ const usage = `portal <command>
   serve                                start the site (configuration from the environment)
   migrate                              bring the database to this program's schema
   health [URL]                         exit 0 when the site answers that it is ready
-  doctor                               try out everything the site stands on, and say what to do
+  doctor [-json]                       try out everything the site stands on, and say what to do; more with -h
   fsck [-quick] [-json] [-ledger FILE] check that all that is stored is as it must be; writes nothing
   config [-markdown]                   print the configuration in force, or the reference of it
   verify [-roots FILE] [-json] FILE    check the signatures of a PDF, offline
@@ -47,7 +47,7 @@ func run(ctx context.Context, args []string) int {
 	case "health":
 		return fail(health(ctx, rest))
 	case "doctor":
-		return examine(ctx, os.Stdout)
+		return examine(ctx, rest, os.Stdout)
 	case "fsck":
 		return fsck(ctx, rest, os.Stdout)
 	case "config":
