@@ -59,7 +59,8 @@ bench:
 
 # The long forms: files of up to a gigabyte on a disk with 3 GB free, judged by three
 # programs of others; then the portal killed 20 times at each point and 200 times at any
-# moment, on both databases, which takes an hour. Fuzzing is its own: make fuzz FUZZTIME=10m.
+# moment, on both databases, alone and as one of three, which takes hours; then every guard of a
+# list taken out, to see that its test fails. Fuzzing is its own: make fuzz FUZZTIME=10m.
 soak:
 	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 60m ./pades/...
 	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 30m -run 'EveryCall|AnyMoment|WholeChangeBack' ./db ./identity ./signing

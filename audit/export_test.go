@@ -59,6 +59,7 @@ func TestAnExportProvesTheWholeLogAndIsGoneOnWith(t *testing.T) {
 		"two swapped":        swap,
 		"a root changed":     strings.Replace(whole, `audit\n407\n`, `audit\n408\n`, 1),
 		"an entry forgotten": strings.Replace(whole, lines[1], `{"number":0,"hash":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="}`+"\n", 1),
+		"a number changed":   strings.Replace(whole, `{"number":499,`, `{"number":498,`, 1),
 		"no hash":            strings.Replace(whole, lines[1], `{"number":0}`+"\n", 1),
 	} {
 		require.NotEqual(t, whole, forged, name)

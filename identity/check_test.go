@@ -65,6 +65,23 @@ func TestOnlyOneOpenCheckOfAStandard(t *testing.T) {
 	code(t, err, identity.KindConflict, "check_approved")
 }
 
+// What was asked for may still arrive: for a minute DTM is only looked at.
+func TestAStartThatMayBeOnItsWayIsNotAskedForAgain(t *testing.T) {
+	r := newRig(t)
+	r.sim.Trouble(dtmsim.Fault{Method: http.MethodPost, Path: "api/v1/validation", Drop: true})
+	v, err := r.s.Start(t.Context(), r.ada, identity.Basic, true)
+	require.NoError(t, err)
+	for range 5 {
+		r.later(11 * time.Second)
+		require.NoError(t, r.s.Reconcile(t.Context(), v.ID))
+	}
+	require.Equal(t, identity.ValidationStarted, r.check(v.ID).State)
+	require.Equal(t, 1, r.calls("POST", "/validation"))
+	r.later(6 * time.Second)
+	require.Equal(t, identity.ValidationEmailSent, r.check(v.ID).State)
+	require.Equal(t, 2, r.calls("POST", "/validation"))
+}
+
 // Wherever the answer of a start is lost, exactly one user and one check come of it.
 func TestALostAnswerOfAStartIsFoundAgain(t *testing.T) {
 	for name, fault := range map[string]dtmsim.Fault{

@@ -101,6 +101,8 @@ func TestTheSecondApproverIsNotTheApplicantAndMayRefuse(t *testing.T) {
 	v = r.waiting(r.ada)
 	_, err = r.s.Approve(t.Context(), r.mia, v.ID)
 	require.NoError(t, err)
+	code(t, r.s.Refuse(t.Context(), r.mia, v.ID, "NO_NEED", ""), identity.KindForbidden, "approved_first")
+	require.Zero(t, r.calls("PUT", "/reject"), "nobody is both for and against")
 	require.NoError(t, r.s.Refuse(t.Context(), zoe, v.ID, "NO_NEED", ""))
 	v = r.check(v.ID)
 	require.Equal(t, identity.ValidationRejected, v.State)

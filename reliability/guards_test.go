@@ -97,18 +97,7 @@ func guardless(t *testing.T) string {
 	for _, room := range []string{"signing", "db", "blob", "identity"} {
 		texts[room+"/weakened.go"] = "package " + room + switches
 	}
-	replace := map[string]string{}
-	for file, text := range texts {
-		real, err := filepath.Abs(filepath.Join("..", file))
-		require.NoError(t, err)
-		replace[real] = filepath.Join(dir, strings.ReplaceAll(file, "/", "-"))
-		require.NoError(t, os.WriteFile(replace[real], []byte(text), 0o600))
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": replace})
-	require.NoError(t, err)
-	path := filepath.Join(dir, "overlay.json")
-	require.NoError(t, os.WriteFile(path, overlay, 0o600))
-	program, err := build("-overlay", path)
+	program, err := build("-overlay", overlaid(t, dir, texts))
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = os.RemoveAll(filepath.Dir(program)) })
 	return program

@@ -172,6 +172,19 @@ func TestAClockServiceThatComesBackIsNoticed(t *testing.T) {
 	require.Equal(t, signing.CheckOK, w.shown(c)["clock"])
 }
 
+// What the clock service answered a while ago says nothing of the present.
+func TestAnOldAnswerOfTheClockServiceIsNotReliedOn(t *testing.T) {
+	w := newWorld(t, "cp-basic")
+	c := w.prepared(w.submitted("Old"))
+	_, err := w.SendCode(ctx, w.ada, c.ID)
+	require.NoError(t, err)
+	w.clock.pass(61 * time.Second)
+	w.sim.Trouble(dtmsim.Fault{Path: "signatures/timestamp", Status: 500, N: 9})
+	_, err = w.SendCode(ctx, w.ada, c.ID)
+	require.Equal(t, "clock_down", code(t, err))
+	require.Equal(t, 1, w.calls("credentials/sendOTP"))
+}
+
 // While the person reads the checks are made; who presses then waits for nothing, on any replica.
 func TestChecksAreMadeWhileThePersonReads(t *testing.T) {
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
