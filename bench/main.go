@@ -38,6 +38,7 @@ var parts = []struct {
 	{"pages", measurePages},
 	{"growth-sqlite", func(ctx context.Context, b *bench) error { return measureGrowth(ctx, b, "SQLite") }},
 	{"growth-postgresql", func(ctx context.Context, b *bench) error { return measureGrowth(ctx, b, "PostgreSQL") }},
+	{"flood", measureFlood},
 	{"signing", measureSigning},
 	{"foreign", measureForeign},
 	{"engine", measureEngine},
@@ -48,7 +49,7 @@ func main() {
 		serveHello(os.Args[2])
 		return
 	}
-	only := flag.String("only", "", "regular expression of the parts to run: start, upload, pages, growth-sqlite, growth-postgresql, signing, foreign, engine")
+	only := flag.String("only", "", "regular expression of the parts to run: start, upload, pages, growth-sqlite, growth-postgresql, flood, signing, foreign, engine")
 	short := flag.Bool("short", false, "a hundredth of the data: to see that it runs, not to measure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

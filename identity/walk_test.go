@@ -18,7 +18,8 @@ import (
 // reaches DTM at most once for each time an admin gave it, a credential is made at most
 // once for each name, and once the troubles end our rows say what DTM says.
 func TestAnyOrderOfCommandsAndTroublesEndsInWhatDTMSays(t *testing.T) {
-	outer := t
+	outer, walked := t, 0
+	defer func() { outer.Logf("%d steps", walked) }()
 	rapid.Check(t, func(t *rapid.T) {
 		r := newRig(outer)
 		ctx := context.Background()
@@ -32,6 +33,7 @@ func TestAnyOrderOfCommandsAndTroublesEndsInWhatDTMSays(t *testing.T) {
 			{Method: http.MethodPost, Path: "credential", Drop: true, After: true}, {Method: http.MethodPost, Path: "credential", Drop: true},
 		}
 		for range rapid.IntRange(5, 30).Draw(t, "steps") {
+			walked++
 			switch rapid.IntRange(0, 10).Draw(t, "step") {
 			case 0:
 				_ = r.sim.Proof("cs-ada", nil)
