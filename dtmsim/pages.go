@@ -15,13 +15,14 @@ import (
 var files embed.FS
 
 func parsePages() (*template.Template, error) {
-	return template.New("").Funcs(template.FuncMap{"linked": linked}).ParseFS(files, "templates/*.html")
+	return template.New("").Funcs(template.FuncMap{"linked": linked, "left": timesLeft, "met": timesMet, "took": func(d Duration) string { return time.Duration(d).Round(time.Millisecond).String() }}).ParseFS(files, "templates/*.html")
 }
 
 // frame is what every page has.
 type frame struct {
 	Title, Nav, Flash string
 	Live              bool // looks again by itself
+	Wide              bool
 }
 
 const pagePolicy = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -31,6 +32,7 @@ func (s *Sim) routePages(mux *http.ServeMux) {
 	on := func(pattern string, f func(*visit)) { mux.Handle(pattern, s.guarded(s.visited(f))) }
 	on("GET /{$}", showIndex)
 	on("POST /clock", moveClock)
+	s.routeSwitchboard(on)
 	on("GET /mailbox", showMailbox)
 	on("GET /phone", showPhones)
 	on("GET /phone/{user}", showPhone)

@@ -16,7 +16,7 @@ export default defineConfig<object, Ground>({
     { name: "sqlite", testIgnore: /another\.spec\.ts/ },
     // Every journey that signs in, writes or lists. How the made-up pages of the gallery look
     // does not depend on where rows are.
-    { name: "postgresql", use: { database: "postgresql" }, testIgnore: /(look|another)\.spec\.ts/, grepInvert: /every page in every state/ },
+    { name: "postgresql", use: { database: "postgresql" }, testIgnore: /(look|another|switchboard)\.spec\.ts/, grepInvert: /every page in every state/ },
     // A provider of another make: what is about signing in, and one whole way to a signed file.
     { name: "another provider", use: { login: "another" }, testMatch: /(login|another)\.spec\.ts/ },
   ],

@@ -28,14 +28,16 @@ func TestEveryCeremonyEndsAndIsToldWhileTheFarSideIsHostile(t *testing.T) {
 		for range seeds {
 			met += w.hostility(w.rng.Uint64(), each)
 		}
-		require.Greater(t, met, 2*seeds, "trouble was met (seed %d)", w.seed)
+		require.Positive(t, met, "trouble was met (seed %d)", w.seed)
 		w.open(func(d *db.DB) {
 			var ends []struct {
 				State string
 				N     int
 			}
 			require.NoError(t, d.Read.Select(&ends, "SELECT state || CASE WHEN reason = '' THEN '' ELSE ' (' || reason || ')' END AS state, COUNT(*) AS n FROM signatures GROUP BY 1 ORDER BY 2 DESC"))
-			require.Greater(t, len(ends), 1, "not everything went well: %v", ends)
+			if soak() {
+				require.Greater(t, len(ends), 4, "not everything went well: %v", ends)
+			}
 			t.Logf("seed %d: %d calls met trouble, %d outcomes not known; signatures: %v", w.seed, met, w.unknown, ends)
 		})
 	})
