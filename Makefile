@@ -64,7 +64,7 @@ bench:
 soak:
 	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 60m ./pades/...
 	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 30m -run 'EveryCall|AnyMoment|WholeChangeBack' ./db ./identity ./signing
-	go test -count=1 -timeout 120m -v -run TestAnyOrderOfCommands ./identity -rapid.checks=7500
+	go test -count=25 -timeout 120m -v -run TestAnyOrderOfCommands ./identity -rapid.checks=300
 	COUNTERSIGN_SOAK=1 go test -count=1 -timeout 180m -v ./reliability
 
 # Programs of others judge our signatures, and ours theirs: docs/interop.md. Needs Go, Python 3

@@ -28,7 +28,7 @@ func (m mutant) without() string {
 	return head + word + first + "(" + condition + `) && !weakened("` + m.name + `")` + tail + after
 }
 
-// mutants are the guards of pre-flight, of many documents under one approval, of approvals
+// mutants are the guards of pre-flight, of many documents, of what is given out, of approvals
 // and seats, and of the audit log.
 var mutants = []mutant{
 	// Pre-flight: before a code is spent.
@@ -108,6 +108,22 @@ var mutants = []mutant{
 	{"a value is held against the certificate", "signing/sign.go", `			if err == nil {
 				g.Value`, `			if err == nil || weakened("a value is held against the certificate") {
 				g.Value`, "signing.TestValuesAreHeldAgainstTheCertificateBeforeTheyAreStored"},
+	// What is given out, and what is added to it later.
+	{"the file's fingerprint", "signing/release.go", `	case !bytes.Equal(result.SHA256, last.SHA256):`, "", "signing.TestOnlyWhatWasApprovedIsReleased"},
+	{"the credential's certificate", "signing/release.go", `		case r.Certificate == nil || len(p.Unsigned.Chain) == 0 || !bytes.Equal(r.Certificate.Raw, p.Unsigned.Chain[0]):`, "", "signing.TestOnlyWhatWasApprovedIsReleased"},
+	{"nothing after the signature", "signing/release.go", `		case !r.CoversAll:`, "", "signing.TestOnlyWhatWasApprovedIsReleased"},
+	{"the level that is promised", "signing/release.go", `		case !reaches(r.Level, promised):`, "", "signing.TestOnlyWhatWasApprovedIsReleased"},
+	{"a time from before", "signing/release.go", `	case at.Before(g.IntendedAt.Add(-clockDifference)):`, "", "signing.TestOnlyWhatWasApprovedIsReleased"},
+	{"a time from after", "signing/release.go", `	case at.After(g.AssembledAt.Add(clockDifference)):`, "", "signing.TestOnlyWhatWasApprovedIsReleased"},
+	{"the time that pages show", "signing/release.go", `	case at.Sub(g.StampedAt).Abs() >= time.Second:`, "", "signing.TestOnlyWhatWasApprovedIsReleased"},
+	{"the verdict", "signing/release.go", `		if r.Indication == pades.TotalPassed || s.Roots == nil && onlyTrust(r) {`, `		if r.Indication == pades.TotalPassed || s.Roots == nil && onlyTrust(r) || weakened("the verdict") {`, "signing.TestAFileWhoseIssuerNobodyKnowsIsNotReleased"},
+	{"an open preparation", "signing/extend.go", `		case g.State.Open():`, "", "signing.TestAnExtensionAndAPreparationExcludeEachOther"},
+	{"the longer file is proved", "signing/extend.go", `	after, err := x.prove(ctx, append(slices.Clone(x.revisions), r), level, field)
+	if err != nil {`, `	after, err := x.prove(ctx, append(slices.Clone(x.revisions), r), level, field)
+	if err != nil && !weakened("the longer file is proved") {`, "signing.TestAnExtensionWaitsForWhatIsAway"},
+	{"a changed file is closed", "signing/extend.go", `	if errors.Is(err, ErrCorrupt) {`, "", "signing.TestAChangedFileIsNotExtended"},
+	{"a revoked signer ends it", "signing/extend.go", `	case errors.As(err, &revoked):`, "", "signing.TestARevokedSignerEndsTheTries"},
+	{"a timestamp is renewed in time", "signing/extend.go", `(x.e.Level != "B-LTA" || renewal(result).After(x.s.now()))`, `(x.e.Level != "B-LTA" || renewal(result).After(x.s.now()) || weakened("a timestamp is renewed in time"))`, "signing.TestATimestampIsRenewedInTime"},
 	// Approvals, seats and credentials.
 	{"a free seat", "identity/review.go", `	if err == nil && seats.Total >= 0 && seats.Available <= 0 {`, "", "identity.TestWithoutAFreeSeatNothingIsApproved"},
 	{"nobody about themselves", "identity/review.go", `	if v.Person == a.Person {`, "", "identity.TestNobodyDecidesAboutThemselves"},

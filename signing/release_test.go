@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto"
 	"crypto/sha256"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"io"
@@ -131,6 +132,11 @@ func TestOnlyWhatWasApprovedIsReleased(t *testing.T) {
 			w.clock.pass(time.Minute)
 			return w.complete(p, g.Value, w.token(p, g.Value))
 		}, true, "own_check", "not the one that was put in"},
+		"a time from after, shown as well": {func(w *world, p *pades.Prepared, g signing.Signature, _ []byte) []byte {
+			w.clock.pass(time.Hour)
+			w.execute("UPDATE signatures SET stamped_at = ?", w.clock.Now().Truncate(time.Second).UnixMilli())
+			return w.complete(p, g.Value, w.token(p, g.Value))
+		}, true, "own_check", "after it was put in"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var alarms []string
@@ -185,6 +191,19 @@ func (w *world) token(p *pades.Prepared, value []byte) []byte {
 	token, err := w.client.Timestamp(ctx, sum[:], crypto.SHA256, nil)
 	require.NoError(w.t, err)
 	return token
+}
+
+// What our verifier does not call passed is not given out, whatever else is right with it.
+func TestAFileWhoseIssuerNobodyKnowsIsNotReleased(t *testing.T) {
+	w := newWorld(t, "cp-basic")
+	d, g := w.assembled()
+	s := w.again(func(o *signing.Options) { o.Roots = x509.NewCertPool() })
+	require.NoError(t, s.Finish(ctx, g.ID))
+	g, err := w.db.Signing().Signature(ctx, g.ID)
+	require.NoError(t, err)
+	require.Equal(t, signing.SignatureFailed, g.State)
+	require.Equal(t, "own_check", g.Reason)
+	require.Equal(t, page("Planted", 0), w.bytes(w.ada, d.ID))
 }
 
 func TestAnUntouchedFileIsReleasedWithItsLevel(t *testing.T) {
