@@ -63,7 +63,10 @@ func newReplicas(t testing.TB, n int) *replicas {
 	})
 	for i := range n {
 		s.all = append(s.all, &replica{address: free(t), crash: filepath.Join(s.dir, fmt.Sprint("crash-at-", i))})
-		s.startReplica(i)
+		s.startReplica(i) // all at once, on a database that is empty
+	}
+	for _, r := range s.all {
+		s.ready(r.child.Load(), "http://"+r.address)
 	}
 	door, err := net.Listen("tcp", s.address)
 	require.NoError(t, err)
@@ -79,7 +82,7 @@ func (s *replicas) startReplica(i int) {
 	r := s.all[i]
 	arm(s.t, r.crash, "")
 	env := append(slices.Clone(s.env), "LISTEN="+r.address, "CRASH_AT="+r.crash) // the last one counts
-	r.child.Store(s.run(env, "http://"+r.address))
+	r.child.Store(s.run(env))
 }
 
 // balancer takes one after the other, and passes over those that are dead. A request that
@@ -154,6 +157,9 @@ func (s *replicas) lose(at string, which ...int) {
 	s.outcomes()
 	for _, i := range which {
 		s.startReplica(i)
+	}
+	for _, i := range which {
+		s.ready(s.all[i].child.Load(), "http://"+s.all[i].address)
 	}
 }
 

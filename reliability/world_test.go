@@ -233,11 +233,12 @@ func (c *child) died(within time.Duration) error {
 func (w *world) start() {
 	w.t.Helper()
 	w.arm("")
-	w.child = w.run(w.env, w.url)
+	w.child = w.run(w.env)
+	w.ready(w.child, w.url)
 }
 
-// run starts a portal and waits until it is ready.
-func (w *world) run(env []string, at string) *child {
+// run starts a portal.
+func (w *world) run(env []string) *child {
 	w.t.Helper()
 	log, err := os.OpenFile(filepath.Join(w.dir, "portal.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	require.NoError(w.t, err)
@@ -250,6 +251,12 @@ func (w *world) run(env []string, at string) *child {
 		_ = c.cmd.Wait()
 		close(c.ended)
 	}()
+	return c
+}
+
+// ready waits until it is.
+func (w *world) ready(c *child, at string) {
+	w.t.Helper()
 	w.eventually("the site is ready", func() bool {
 		select {
 		case <-c.ended:
@@ -264,7 +271,6 @@ func (w *world) run(env []string, at string) *child {
 		a.Body.Close()
 		return a.StatusCode == http.StatusOK
 	})
-	return c
 }
 
 func (w *world) eventually(what string, holds func() bool) {
