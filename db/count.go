@@ -4,26 +4,40 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/jmoiron/sqlx"
-
 	"countersign/signing"
 )
 
-const countWith = "SELECT COUNT(*) FROM (SELECT 1 FROM ceremonies c JOIN signatures s ON s.ceremony = c.id WHERE c.credential = ? AND s.state IN (?) LIMIT 1000) AS found"
+// What may still be cancelled, which signing.CanMoveCeremony says; a test holds both together.
+const (
+	cancellable   = "c.state IN ('prepared', 'code_sent', 'consenting')"
+	withACeremony = "SELECT COUNT(*) FROM (SELECT 1 FROM ceremonies c JOIN signatures s ON s.ceremony = c.id WHERE c.credential = ? AND "
+	fewCeremonies = 50
+)
 
-// CountWith counts the signatures made with a credential, open and released.
-func (s signingStore) CountWith(ctx context.Context, credential string) (open, released int, err error) {
+// AtStake counts the signatures made with a credential, and lists the ceremonies that may still be cancelled.
+func (s signingStore) AtStake(ctx context.Context, credential string) (all signing.AtStake, err error) {
 	for _, count := range []struct {
-		states []signing.SignatureState
-		n      *int
-	}{{openSignatures, &open}, {[]signing.SignatureState{signing.SignatureReleased}, &released}} {
-		query, args, err := sqlx.In(countWith, credential, count.states)
-		if err != nil {
-			return 0, 0, fmt.Errorf("count a credential's signatures: %w", err)
-		}
-		if err := s.Read.GetContext(ctx, count.n, s.Read.Rebind(query), args...); err != nil {
-			return 0, 0, fmt.Errorf("count a credential's signatures: %w", err)
+		which string
+		n     *int
+	}{
+		{cancellable + " AND s.state = 'prepared'", &all.Stops},
+		{"NOT (" + cancellable + ") AND s.state IN ('prepared', 'intended', 'signed', 'assembled')", &all.OnTheWay},
+		{"s.state = 'released'", &all.Released},
+	} {
+		if err := s.Read.GetContext(ctx, count.n, s.Read.Rebind(withACeremony+count.which+" LIMIT 1000) AS found"), credential); err != nil {
+			return all, fmt.Errorf("count a credential's signatures: %w", err)
 		}
 	}
-	return open, released, nil
+	rows, err := ceremonies.list(ctx, s.Read, "credential = ? AND state IN ('prepared', 'code_sent', 'consenting') ORDER BY created_at DESC, id LIMIT ?", credential, fewCeremonies)
+	if err != nil {
+		return all, err
+	}
+	for _, r := range rows {
+		c, err := r.ceremony()
+		if err != nil {
+			return all, err
+		}
+		all.Ceremonies = append(all.Ceremonies, c)
+	}
+	return all, nil
 }

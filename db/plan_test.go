@@ -158,7 +158,7 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 		return err
 	})
 	add("open ceremony", func(ctx context.Context) error { _, err := s.OpenCeremony(ctx, "d50"); return err })
-	add("signatures with a credential", func(ctx context.Context) error { _, _, err := s.CountWith(ctx, "c10"); return err })
+	add("what hangs on a credential", func(ctx context.Context) error { _, err := s.AtStake(ctx, "c10"); return err })
 	add("overdue", func(ctx context.Context) error { _, err := s.Overdue(ctx, time.UnixMilli(9000), 20); return err })
 	add("limits and quota", func(ctx context.Context) error {
 		return s.Apply(ctx, signing.Change{Limits: []signing.Limit{{Action: "otp.try", Subject: "p7", Except: "otp.back", Max: 1000},

@@ -148,9 +148,13 @@ func (a *App) credential(r *http.Request) (templates.Credential, error) {
 		return view, err
 	}
 	if view.Own || actor.Has(people.Admin) {
-		if view.Open, view.Released, err = a.Signing.CountWith(ctx, actor, string(c.ID)); err != nil {
+		if view.AtStake, err = a.Signing.AtStake(ctx, actor, string(c.ID)); err != nil {
 			return view, err
 		}
+		if !view.Own {
+			view.AtStake.Ceremonies = nil // nobody else may open them
+		}
+		view.Seen = fingerprintOf(c.State, stakes(view.AtStake))
 		view.CanSuspend = c.State == identity.CredentialActive && a.Identity.CanSuspend()
 		view.CanResume = c.State == identity.CredentialSuspended && a.Identity.CanSuspend()
 		view.CanRevoke = c.State == identity.CredentialActive || c.State == identity.CredentialSuspended
@@ -159,7 +163,19 @@ func (a *App) credential(r *http.Request) (templates.Credential, error) {
 }
 
 func (a *App) suspend(w http.ResponseWriter, r *http.Request) error {
-	err := a.Identity.Suspend(r.Context(), actorOf(r), identity.CredentialID(r.PathValue("id")))
+	if err := readForm(r); err != nil {
+		return err
+	}
+	view, err := a.credential(r)
+	if err != nil {
+		return err
+	}
+	if view.CanSuspend && !sawThis(r, view.Seen) {
+		view.Changed = true
+		view.Live = "" // the first event of a stream would take away what is said here
+		return a.page(w, r, http.StatusConflict, templates.CredentialPage(view))
+	}
+	err = a.Identity.Suspend(r.Context(), actorOf(r), identity.CredentialID(r.PathValue("id")))
 	return a.credentialChanged(w, r, err, "suspended")
 }
 
@@ -216,8 +232,7 @@ func (a *App) consequences(r *http.Request) (templates.Consequences, error) {
 		Reasons: revocationReasons, Ask: c.Row.Credential.Name, Errors: map[string]string{}}
 	view.Live = ""
 	view.Title = "Revoke this credential?"
-	view.Open, view.Released = c.Open, c.Released
-	view.Seen = fingerprintOf(c.Row.Credential.State, c.Open, c.Released)
+	view.AtStake, view.Seen = c.AtStake, c.Seen
 	return view, nil
 }
 

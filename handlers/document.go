@@ -32,6 +32,7 @@ func (a *App) document(r *http.Request, id signing.DocumentID) (templates.Docume
 	if view.Row, err = a.documentRow(r, d); err != nil {
 		return view, err
 	}
+	view.Seen = erasing(view.Row)
 	if view.History, err = a.Signing.Signatures(ctx, actor, id); err != nil {
 		return view, err
 	}
@@ -190,8 +191,33 @@ func extValue(text string) string {
 	return out.String()
 }
 
+// erasing is what the page tells of what ends with a document.
+func erasing(row templates.DocumentRow) string {
+	return fingerprintOf(row.Document.State, row.Document.Signed, row.Document.Revisions, row.Open)
+}
+
 func (a *App) erase(w http.ResponseWriter, r *http.Request) error {
-	if err := a.Signing.Erase(r.Context(), actorOf(r), signing.DocumentID(r.PathValue("id"))); err != nil {
+	if err := readForm(r); err != nil {
+		return err
+	}
+	id := signing.DocumentID(r.PathValue("id"))
+	d, err := a.Signing.Document(r.Context(), actorOf(r), id)
+	if err != nil {
+		return err
+	}
+	row, err := a.documentRow(r, d)
+	if err != nil {
+		return err
+	}
+	if d.State != signing.DocumentErased && !sawThis(r, erasing(row)) {
+		view, err := a.document(r, id)
+		if err != nil {
+			return err
+		}
+		view.Changed = true
+		return a.page(w, r, http.StatusConflict, templates.DocumentPage(view))
+	}
+	if err := a.Signing.Erase(r.Context(), actorOf(r), id); err != nil {
 		return err
 	}
 	return a.redirect(w, r, "/documents", "erased")

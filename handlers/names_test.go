@@ -26,7 +26,7 @@ func TestTheLogHoldsIdsAndNoNames(t *testing.T) {
 	zoe.Signed(document, credential.ID)
 	w.Clock.Pass(31 * time.Second)
 	zoe.Put("canary-no-document.exe", []byte("MZ canary-program"))
-	zoe.Post("/documents/"+string(document)+"/erase", "note", "canary-note")
+	zoe.Erase(document)
 
 	for b, decision := range map[*handlerstest.Browser][]string{w.ben: {"/correct", "DOCUMENT_UNREADABLE"}, w.eve: {"/refuse", "NAME_MISMATCH"}} {
 		check := string(b.WaitingCheck(identity.AdvancedPlus))

@@ -1,6 +1,7 @@
 package handlers
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/hex"
@@ -11,6 +12,7 @@ import (
 
 	"countersign/identity"
 	"countersign/people"
+	"countersign/signing"
 	"countersign/web/templates"
 )
 
@@ -56,20 +58,25 @@ func (a *App) onePerson(r *http.Request) (templates.OnePerson, error) {
 		if c.State == identity.CredentialActive || c.State == identity.CredentialSuspended {
 			view.Usable = append(view.Usable, c)
 		}
-		open, released, err := a.Signing.CountWith(ctx, actor, string(c.ID))
+		one, err := a.Signing.AtStake(ctx, actor, string(c.ID))
 		if err != nil {
 			return view, err
 		}
-		view.Open, view.Released = view.Open+open, view.Released+released
+		view.AtStake.Stops += one.Stops
+		view.AtStake.OnTheWay += one.OnTheWay
+		view.AtStake.Released += one.Released
 	}
 	for _, v := range view.Checks {
 		if v.State.Running() {
 			view.Running++
 		}
 	}
-	view.Seen = fingerprintOf(view.Of.Disabled, view.Sessions, view.Open, view.Released, view.Running, statesOf(view.Credentials))
+	view.Seen = fingerprintOf(view.Of.Disabled, view.Sessions, stakes(view.AtStake), view.Running, statesOf(view.Credentials))
 	return view, nil
 }
+
+// stakes are the numbers that a page tells.
+func stakes(all signing.AtStake) []int { return []int{all.Stops, all.OnTheWay, all.Released} }
 
 func statesOf(all []identity.Credential) (states []string) {
 	for _, c := range all {
@@ -129,6 +136,12 @@ func (a *App) disable(w http.ResponseWriter, r *http.Request) error {
 	}
 	if err := a.Auth.SetDisabled(r.Context(), actorOf(r), view.Of.ID, true); err != nil {
 		return err
+	}
+	for _, c := range view.Credentials {
+		// The account is off, and that is said. What cannot be stopped now runs out by its deadline.
+		if _, err := a.Signing.StopWith(context.WithoutCancel(r.Context()), actorOf(r), string(c.ID)); err != nil {
+			a.log.WarnContext(r.Context(), "what somebody switched off had begun was not stopped", "credential", c.ID, "cause", err)
+		}
 	}
 	return a.redirect(w, r, "/people/"+string(view.Of.ID), "person-off")
 }

@@ -51,7 +51,7 @@ func TestUploadsAtOnceDoNotMix(t *testing.T) {
 	}
 	first, again := ada.Upload("twice.pdf", contents[0]), ada.Upload("twice.pdf", contents[0])
 	require.NotEqual(t, first, again, "the same file is another document")
-	require.Equal(t, 303, ada.Post("/documents/"+string(first)+"/erase").StatusCode)
+	require.Equal(t, 303, ada.Erase(first).StatusCode)
 	require.Equal(t, string(contents[0]), ada.Get("/documents/"+string(again)+"/download").Body, "erasing one leaves the other")
 
 	// An id that somebody names is not taken, their own or another's.
@@ -91,7 +91,7 @@ func TestAFullDiskTakesNoMoreAndSignsWhatItHas(t *testing.T) {
 	w.Clock.Pass(31 * time.Second)
 	w.ada.Signed(waits, w.credential.ID) // and one that had not
 	require.Contains(t, w.ada.Get("/documents/"+string(waits)+"/download").Body, "/ETSI.CAdES.detached")
-	require.Equal(t, 303, w.ada.Post("/documents/"+string(waits)+"/erase").StatusCode)
+	require.Equal(t, 303, w.ada.Erase(waits).StatusCode)
 	w.Signing.Reserve = -1
 	w.ada.Upload("there is room again.pdf", handlerstest.PDF())
 }

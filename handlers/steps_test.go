@@ -161,7 +161,7 @@ func TestWhatIsErasedOrOpenIsNotSigned(t *testing.T) {
 	w := newTown(t, handlerstest.Options{})
 	code := w.ada.Code(w.ceremony)
 	before := w.counts()
-	erased := w.ada.Post("/documents/" + string(w.document) + "/erase")
+	erased := w.ada.Erase(w.document)
 	a := w.ada.Approve(w.ceremony, code)
 	require.Less(t, a.StatusCode, 500)
 	_, signatures := w.Ceremony(w.ceremony)
@@ -170,7 +170,7 @@ func TestWhatIsErasedOrOpenIsNotSigned(t *testing.T) {
 		require.NotEqual(t, signing.SignatureReleased, signatures[0].State)
 	}
 	gone := w.fresh("gone.pdf")
-	require.Equal(t, 303, w.ada.Post("/documents/"+string(gone)+"/erase").StatusCode)
+	require.Equal(t, 303, w.ada.Erase(gone).StatusCode)
 	before = w.counts()
 	a = w.ada.Post("/documents/"+string(gone)+"/sign", "credential", string(w.credential.ID))
 	require.GreaterOrEqual(t, a.StatusCode, 400)

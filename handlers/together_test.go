@@ -100,10 +100,10 @@ func TestDocumentsAreChosenSignedAndDownloadedTogether(t *testing.T) {
 		require.Equal(t, http.StatusNotFound, w.ben.Get(path).StatusCode)
 	}
 
-	require.Equal(t, 303, w.ada.Post("/documents/"+string(ids[0])+"/erase").StatusCode)
+	require.Equal(t, 303, w.ada.Erase(ids[0]).StatusCode)
 	require.Len(t, unzipped(t, w.ada.Get("/ceremonies/"+string(id)+"/download").Body), 2, "what was erased since is not in it")
 	for _, d := range ids[1:] {
-		require.Equal(t, 303, w.ada.Post("/documents/"+string(d)+"/erase").StatusCode)
+		require.Equal(t, 303, w.ada.Erase(d).StatusCode)
 	}
 	require.Equal(t, http.StatusNotFound, w.ada.Get("/ceremonies/"+string(id)+"/download").StatusCode)
 	require.Equal(t, http.StatusNotFound, w.ada.Get("/ceremonies/"+string(w.ceremony)+"/download").StatusCode, "nothing is signed there")
@@ -186,7 +186,7 @@ func TestDocumentsAreLeftOutBeforeAndAfterTheyWereChecked(t *testing.T) {
 func TestWhatIsInTheWayOfManyIsToldBesideEach(t *testing.T) {
 	w := newTown(t, handlerstest.Options{})
 	one, two, three := w.fresh("one.pdf"), w.fresh("two.pdf"), w.fresh("three.pdf")
-	require.Equal(t, 303, w.ada.Post("/documents/"+string(two)+"/erase").StatusCode)
+	require.Equal(t, 303, w.ada.Erase(two).StatusCode)
 	before := w.counts()
 	ids := []signing.DocumentID{one, two, three}
 	require.Contains(t, w.ada.Get(signPath(ids)).Body, "This document was erased.", "told before anything is asked")

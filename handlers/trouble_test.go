@@ -104,7 +104,7 @@ func TestALockedDatabaseIsWaitedForThenSaidAndLosesNothing(t *testing.T) {
 	for _, ask := range []func() *handlerstest.Answer{
 		func() *handlerstest.Answer { return w.ada.Post("/ceremonies/" + string(w.ceremony) + "/code") },
 		func() *handlerstest.Answer { return w.ada.Put("late.pdf", handlerstest.PDF()) },
-		func() *handlerstest.Answer { return w.ada.Post("/documents/" + string(w.signed) + "/erase") },
+		func() *handlerstest.Answer { return w.ada.Erase(w.signed) },
 		func() *handlerstest.Answer { return w.cleo.Post("/account", "language", "de") },
 	} {
 		all.Go(func() {
@@ -155,7 +155,7 @@ func TestAPostgreSQLServerThatFailsLosesNothing(t *testing.T) {
 		w.Clock.Pass(2 * time.Minute) // sessions would be kept alive now
 		w.reads("read only, and activity cannot be written down")
 		for _, a := range []*handlerstest.Answer{w.ada.Approve(id, code), w.ada.Post("/ceremonies/" + string(id) + "/code"),
-			w.ada.Put("late.pdf", handlerstest.PDF()), w.ada.Post("/documents/" + string(w.signed) + "/erase"), w.ada.Post("/credentials/" + string(w.credential.ID) + "/suspend")} {
+			w.ada.Put("late.pdf", handlerstest.PDF()), w.ada.Erase(w.signed), w.ada.Suspend(w.credential.ID)} {
 			w.sorry(a, http.StatusServiceUnavailable, "Nothing can be changed at the moment")
 		}
 		require.Equal(t, counts{}, w.counts().since(before), "DTM was not asked")

@@ -296,7 +296,7 @@ func TestADownloadIsForItsOwnerAndEndsWithTheDocument(t *testing.T) {
 	}
 	require.Equal(t, http.StatusNotFound, w.ben.Post("/documents/"+string(w.signed)+"/erase").StatusCode)
 	require.Equal(t, http.StatusOK, w.ada.Get(paths[0]).StatusCode)
-	require.Equal(t, http.StatusSeeOther, w.ada.Post("/documents/"+string(w.signed)+"/erase").StatusCode)
+	require.Equal(t, http.StatusSeeOther, w.ada.Erase(w.signed).StatusCode)
 	for _, path := range paths {
 		a := w.ada.Get(path)
 		require.GreaterOrEqual(t, a.StatusCode, 400)

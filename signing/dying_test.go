@@ -147,8 +147,8 @@ func (x dyingStore) OpenCeremony(ctx context.Context, id signing.DocumentID) (si
 func (x dyingStore) Extension(ctx context.Context, id signing.DocumentID) (signing.Extension, error) {
 	return get(x.d, func() (signing.Extension, error) { return x.s.Extension(ctx, id) })
 }
-func (x dyingStore) CountWith(ctx context.Context, credential string) (int, int, error) {
-	return x.s.CountWith(ctx, credential)
+func (x dyingStore) AtStake(ctx context.Context, credential string) (signing.AtStake, error) {
+	return x.s.AtStake(ctx, credential)
 }
 func (x dyingStore) ForgetOld(ctx context.Context, before time.Time) (int, error) {
 	return x.s.ForgetOld(ctx, before)

@@ -139,13 +139,14 @@ func (s *Service) takeOut(t *step, c *Ceremony, signatures []Signature, document
 	}
 }
 
-func (s *Service) cancel(t *step, c *Ceremony, signatures []Signature) {
-	t.ceremony(c, CeremonyCancelled, time.Time{}, "ceremony.cancel")
+func (s *Service) cancel(t *step, c *Ceremony, signatures []Signature) *audit.Entry {
+	e := t.ceremony(c, CeremonyCancelled, time.Time{}, "ceremony.cancel")
 	for i := range signatures {
 		if signatures[i].State == SignaturePrepared {
 			t.signature(&signatures[i], SignatureCancelled, time.Time{}, "signature.cancel")
 		}
 	}
+	return e
 }
 
 // closed answers why a ceremony takes nothing more.

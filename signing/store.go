@@ -140,9 +140,8 @@ type Store interface {
 	// A preparation is open while its signature is prepared, intended, signed or assembled, and a unique
 	// index keeps it to one for each document: a second one makes Apply answer ErrConflict.
 	OpenCeremony(ctx context.Context, id DocumentID) (Ceremony, error)
-	// CountWith counts signatures made with a credential: those on the way and those
-	// released, each at most 1000.
-	CountWith(ctx context.Context, credential string) (open, released int, err error)
+	// AtStake counts the signatures made with a credential, and lists the ceremonies that may still be cancelled.
+	AtStake(ctx context.Context, credential string) (AtStake, error)
 	// ForgetOld deletes what was counted, checked and asked of providers before the time, some thousands of
 	// each at most, and answers how many.
 	ForgetOld(ctx context.Context, before time.Time) (int, error)

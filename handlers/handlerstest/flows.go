@@ -5,6 +5,7 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"time"
 
@@ -142,4 +143,29 @@ func (s *Site) Ceremony(id signing.CeremonyID) (signing.Ceremony, []signing.Sign
 	signatures, err := s.DB.Signing().Signatures(context.Background(), id)
 	require.NoError(s.T, err)
 	return c, signatures
+}
+
+var seenField = regexp.MustCompile(`name="seen" value="([0-9a-f]{24})"`)
+
+// Seen is the fingerprint of what a page has told about an act, empty where it asks nothing.
+func (b *Browser) Seen(page string) string {
+	b.Site.T.Helper()
+	if m := seenField.FindStringSubmatch(b.Get(page).Body); m != nil {
+		return m[1]
+	}
+	return ""
+}
+
+// Erase reads the page of a document and presses the button there.
+func (b *Browser) Erase(id signing.DocumentID) *Answer {
+	b.Site.T.Helper()
+	page := "/documents/" + string(id)
+	return b.Post(page+"/erase", "seen", b.Seen(page))
+}
+
+// Suspend reads the page of a credential and presses the button there.
+func (b *Browser) Suspend(id identity.CredentialID) *Answer {
+	b.Site.T.Helper()
+	page := "/credentials/" + string(id)
+	return b.Post(page+"/suspend", "seen", b.Seen(page))
 }

@@ -6,6 +6,7 @@ import (
 	"countersign/audit"
 	"countersign/identity"
 	"countersign/people"
+	"countersign/signing"
 	"countersign/web/templates"
 )
 
@@ -72,13 +73,18 @@ func credentials() []Entry {
 	out = append(out, renewals...)
 	mine := templates.Credential{Page: page(&ada, "Credential", "credentials"), Row: rows[1], Own: true, CanSuspend: true, CanRevoke: true, Problem: "DigiCert does not answer. Nothing was changed."}
 	ask := templates.Consequences{
-		Page: task(page(&ben, "Revoke this credential?", "credentials"), "Keep it", "/credentials/c-1"), Row: rows[1], Ask: "ada-example-7f2k19", Open: 1, Released: 19,
+		Page: task(page(&ben, "Revoke this credential?", "credentials"), "Keep it", "/credentials/c-1"), Row: rows[1], Ask: "ada-example-7f2k19", AtStake: signing.AtStake{Stops: 1, OnTheWay: 1, Released: 19},
 		Reasons: []templates.Reason{{Code: "KEY_COMPROMISE", Text: "Somebody else may have used it"}, {Code: "SUPERSEDED", Text: "A newer credential takes its place"}}, Errors: map[string]string{},
 	}
+	askOwn := ask
+	askOwn.Page, askOwn.Own = task(page(&ada, "Revoke this credential?", "credentials"), "Keep it", "/credentials/c-1"), true
+	askOwn.AtStake = signing.AtStake{Stops: 3, Released: 19, Ceremonies: []signing.Ceremony{{ID: "y-1", CreatedAt: ago(4 * time.Minute)}, {ID: "y-2", CreatedAt: ago(20 * time.Minute)}}}
+	suspendOwn := mine
+	suspendOwn.Problem, suspendOwn.Changed, suspendOwn.AtStake = "", true, signing.AtStake{Stops: 1, OnTheWay: 1, Ceremonies: askOwn.AtStake.Ceremonies[:1]}
 	changed := ask
-	changed.Changed, changed.Open = true, 0
+	changed.Changed, changed.AtStake = true, signing.AtStake{Released: changed.AtStake.Released}
 	wrong := ask
-	wrong.Own, wrong.Typed, wrong.Open, wrong.Released = true, "ada", 0, 0
+	wrong.Own, wrong.Typed, wrong.AtStake = true, "ada", signing.AtStake{}
 	wrong.Errors = map[string]string{"reason": "Choose a reason.", "typed": "This is not the name of the credential."}
 	return append(out,
 		entry("credential-ends", "Credential: ends in some days", templates.CredentialPage, ending),
@@ -86,7 +92,9 @@ func credentials() []Entry {
 		entry("credentials-soon", "Credentials: those that end soon", templates.CredentialsPage, soon),
 		entry("credentials-soon-none", "Credentials: none ends soon", templates.CredentialsPage, noneSoon),
 		entry("credential-own", "Credential: one’s own, with a problem", templates.CredentialPage, mine),
+		entry("credential-changed", "Credential: changed since suspending it was read", templates.CredentialPage, suspendOwn),
 		entry("revoke", "Revoke a credential", templates.ConsequencesPage, ask),
+		entry("revoke-own", "Revoke a credential: one’s own, with what stops", templates.ConsequencesPage, askOwn),
 		entry("revoke-changed", "Revoke a credential: changed since it was read", templates.ConsequencesPage, changed),
 		entry("revoke-errors", "Revoke a credential, with errors", templates.ConsequencesPage, wrong))
 }

@@ -79,6 +79,8 @@ func documents() []Entry {
 	open := preview(signing.DocumentReady)
 	open.Row = trying(open.Row.Document, signing.SignaturePrepared, ago(time.Minute))
 	out = append(out, entry("document-open", "Document: signing is open", templates.DocumentPage, open))
+	open.Changed = true
+	out = append(out, entry("document-erase-changed", "Document: changed since erasing it was read", templates.DocumentPage, open))
 
 	done := preview(signing.DocumentReady)
 	done.Row = signed(done.Row.Document, ago(6*time.Minute))

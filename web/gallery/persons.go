@@ -5,6 +5,7 @@ import (
 
 	"countersign/identity"
 	"countersign/people"
+	"countersign/signing"
 	"countersign/web/templates"
 )
 
@@ -20,7 +21,7 @@ func persons() []Entry {
 	none := templates.People{Page: page(&ben, "People", "people"), Text: "nobody"}
 	active := credential(identity.CredentialActive)
 	one := templates.OnePerson{Page: page(&ben, "Person", "people"), Of: seen(ada, time.Hour), CanManage: true, Credentials: []identity.Credential{active, credential(identity.CredentialRevoked)},
-		Usable: []identity.Credential{active}, Checks: []identity.Validation{validation(identity.ValidationApproved)}, Sessions: 2, Open: 1, Released: 19}
+		Usable: []identity.Credential{active}, Checks: []identity.Validation{validation(identity.ValidationApproved)}, Sessions: 2, AtStake: signing.AtStake{Stops: 2, OnTheWay: 1, Released: 19}}
 	out := one
 	out.Of, out.Credentials, out.Usable, out.Checks, out.Sessions = off, nil, nil, nil, 0
 	read := one
@@ -30,7 +31,7 @@ func persons() []Entry {
 	changed := ask
 	changed.Changed, changed.Running, changed.Of = true, 1, seen(una, time.Hour)
 	bare := ask
-	bare.Of, bare.Usable, bare.Open, bare.Released, bare.Sessions = seen(eve, day), nil, 0, 0, 0
+	bare.Of, bare.Usable, bare.AtStake, bare.Sessions = seen(eve, day), nil, signing.AtStake{}, 0
 	return []Entry{
 		entry("people", "People", templates.PeoplePage, list),
 		entry("people-none", "People: nobody found", templates.PeoplePage, none),

@@ -66,10 +66,19 @@ func showsRenewal(v Credential) bool {
 // suspendSentence is what suspending means now.
 func suspendSentence(ctx context.Context, v Credential) string {
 	text := T(ctx, "Nothing can be signed with it until it is resumed. It can be resumed at any time.")
-	if v.Open > 0 {
-		text += " " + N(ctx, "{{.Count}} document is being signed with it now and stops.", "{{.Count}} documents are being signed with it now and stop.", v.Open)
+	if v.AtStake.Stops > 0 {
+		text += " " + N(ctx, "{{.Count}} document is being signed with it now and stops.", "{{.Count}} documents are being signed with it now and stop.", v.AtStake.Stops)
 	}
-	return text
+	return text + onTheWay(ctx, v.AtStake.OnTheWay)
+}
+
+// onTheWay is what nobody can stop any more.
+func onTheWay(ctx context.Context, n int) string {
+	if n == 0 {
+		return ""
+	}
+	return " " + N(ctx, "{{.Count}} signature is on its way already, and is finished if DigiCert has given it.",
+		"{{.Count}} signatures are on their way already, and are finished if DigiCert has given them.", n)
 }
 
 func renewalSteps(ctx context.Context) []string {
@@ -96,17 +105,20 @@ func renewalSentence(ctx context.Context, v Credential) string {
 }
 
 func revokeEnds(ctx context.Context, v Consequences) string {
-	if v.Open == 0 {
+	if v.AtStake.Stops+v.AtStake.OnTheWay == 0 {
 		return T(ctx, "Signing with this credential. Nothing is being signed with it now.")
 	}
+	if v.AtStake.Stops == 0 {
+		return T(ctx, "Signing with this credential.") + onTheWay(ctx, v.AtStake.OnTheWay)
+	}
 	return N(ctx, "Signing with this credential. {{.Count}} document that is being signed stops.",
-		"Signing with this credential. {{.Count}} documents that are being signed stop.", v.Open)
+		"Signing with this credential. {{.Count}} documents that are being signed stop.", v.AtStake.Stops) + onTheWay(ctx, v.AtStake.OnTheWay)
 }
 
 func revokeStays(ctx context.Context, v Consequences) string {
-	if v.Released == 0 {
+	if v.AtStake.Released == 0 {
 		return T(ctx, "Nothing was signed with it here.")
 	}
 	return N(ctx, "{{.Count}} document that was signed with it here, with a time from an independent clock.",
-		"{{.Count}} documents that were signed with it here, with a time from an independent clock.", v.Released)
+		"{{.Count}} documents that were signed with it here, with a time from an independent clock.", v.AtStake.Released)
 }

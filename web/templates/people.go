@@ -24,10 +24,11 @@ func PersonBadge(ctx context.Context, p people.Person) Badge {
 
 func disableEnds(ctx context.Context, v OnePerson) string {
 	text := N(ctx, "Signing in. {{.Count}} browser is signed out.", "Signing in. {{.Count}} browsers are signed out.", v.Sessions)
-	if v.Open > 0 {
-		text += " " + N(ctx, "{{.Count}} document that is being signed stops, unless its signature is on its way already.",
-			"{{.Count}} documents that are being signed stop, unless their signatures are on their way already.", v.Open)
+	if v.AtStake.Stops > 0 {
+		text += " " + N(ctx, "{{.Count}} document that is being signed is left unsigned: its signing is cancelled.",
+			"{{.Count}} documents that are being signed are left unsigned: their signing is cancelled.", v.AtStake.Stops)
 	}
+	text += onTheWay(ctx, v.AtStake.OnTheWay)
 	if v.Running > 0 {
 		text += " " + N(ctx, "{{.Count}} identity check cannot go on and runs out.", "{{.Count}} identity checks cannot go on and run out.", v.Running)
 	}
@@ -38,11 +39,11 @@ func disableEnds(ctx context.Context, v OnePerson) string {
 }
 
 func disableStays(ctx context.Context, v OnePerson) string {
-	if v.Released == 0 {
+	if v.AtStake.Released == 0 {
 		return T(ctx, "Nothing was signed by them here.")
 	}
 	return N(ctx, "{{.Count}} document that they signed here, with a time from an independent clock.",
-		"{{.Count}} documents that they signed here, with a time from an independent clock.", v.Released)
+		"{{.Count}} documents that they signed here, with a time from an independent clock.", v.AtStake.Released)
 }
 
 func disableKeeps(ctx context.Context, v OnePerson) string {

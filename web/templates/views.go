@@ -125,6 +125,8 @@ type Document struct {
 	WhyNot     string // sentence, when not
 	WhyPath    string // where to go to change that
 	WhyText    string // label of that link
+	Seen       string // fingerprint of what is told about erasing it
+	Changed    bool   // it was another when that was pressed
 }
 
 // Notice is one thing worth knowing before signing.
@@ -282,7 +284,9 @@ type Credential struct {
 	EndsSoon                         bool
 	Default, CanDefault              bool // it is the one its owner signs with; it can become so
 	Renewal                          Renewal
-	Open, Released                   int // documents being signed with it, and signed
+	AtStake                          signing.AtStake // what hangs on it
+	Seen                             string          // fingerprint of what is told about suspending it
+	Changed                          bool            // it was another when that was pressed
 	CanSuspend, CanResume, CanRevoke bool
 	Events                           []audit.Entry
 	Names                            map[people.ID]string
@@ -302,17 +306,16 @@ type Renewal struct {
 // Consequences is the page that asks before a credential is revoked.
 type Consequences struct {
 	Page
-	Row      CredentialRow
-	Own      bool
-	Reasons  []Reason
-	Chosen   string
-	Typed    string            // must equal Row.Credential.Name… see Ask
-	Ask      string            // the word to type
-	Seen     string            // fingerprint of what is told here
-	Changed  bool              // it was another when the button was pressed
-	Open     int               // signatures on the way that will stop
-	Released int               // signatures that stay provable
-	Errors   map[string]string // "reason", "typed"
+	Row     CredentialRow
+	Own     bool
+	Reasons []Reason
+	Chosen  string
+	Typed   string            // must equal Row.Credential.Name… see Ask
+	Ask     string            // the word to type
+	Seen    string            // fingerprint of what is told here
+	Changed bool              // it was another when the button was pressed
+	AtStake signing.AtStake   // what hangs on it
+	Errors  map[string]string // "reason", "typed"
 }
 
 // Verify is the public page, before and after a file was given.

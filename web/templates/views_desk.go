@@ -6,6 +6,7 @@ import (
 	"countersign/audit"
 	"countersign/identity"
 	"countersign/people"
+	"countersign/signing"
 	"countersign/work"
 )
 
@@ -73,14 +74,15 @@ type People struct {
 // OnePerson is one of them, and what switching them off would mean.
 type OnePerson struct {
 	Page
-	Of                       people.Person
-	Own, CanManage           bool
-	Credentials, Usable      []identity.Credential // all; those that could sign
-	Checks                   []identity.Validation
-	Sessions, Open, Released int
-	Running                  int    // identity checks under way
-	Seen                     string // fingerprint of what is told here
-	Changed                  bool   // it was another when the button was pressed
+	Of                  people.Person
+	Own, CanManage      bool
+	Credentials, Usable []identity.Credential // all; those that could sign
+	Checks              []identity.Validation
+	Sessions            int
+	AtStake             signing.AtStake // what hangs on all their credentials
+	Running             int             // identity checks under way
+	Seen                string          // fingerprint of what is told here
+	Changed             bool            // it was another when the button was pressed
 }
 
 // AuditRow is one line of our log.
