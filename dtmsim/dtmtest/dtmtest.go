@@ -14,7 +14,7 @@
 //	// … client signs …
 //	require.Equal(t, 1, sim.Count(dtmsim.LedgerSigned, ada.Credential))
 //
-// and may move the clock (Advance), break answers (Trouble), answer the phone (Phone),
+// and may move the clock (Advance), break answers (Trouble, Rehearsed, Hostile), answer the phone (Phone),
 // click Allow (Consent), end a credential (Revoke, Suspend) and start a listener for
 // client certificates (MTLS).
 package dtmtest
@@ -118,6 +118,12 @@ func (s *Sim) Proofed(who string, attributes map[string]string) {
 func (s *Sim) Trouble(f dtmsim.Fault) {
 	s.t.Helper()
 	require.NoError(s.t, s.Fault(f))
+}
+
+// Rehearsed switches trouble on by its name, as at the switchboard: see dtmsim.Rehearsals.
+func (s *Sim) Rehearsed(key string) {
+	s.t.Helper()
+	require.NoError(s.t, s.Rehearse(key, 0, ""))
 }
 
 // Phone answers the next push of a user, from another goroutine, as soon as it is there.
