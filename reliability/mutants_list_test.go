@@ -108,6 +108,16 @@ var mutants = []mutant{
 	{"a value is held against the certificate", "signing/sign.go", `			if err == nil {
 				g.Value`, `			if err == nil || weakened("a value is held against the certificate") {
 				g.Value`, "signing.TestValuesAreHeldAgainstTheCertificateBeforeTheyAreStored"},
+	// An approval at the provider's page.
+	{"the session that asked", "signing/consent.go", `	if subtle.ConstantTimeCompare(v.Session, sum(session)) != 1 {`, "", "signing.TestAnAnswerOfTheProviderIsTakenOnceWhereItBelongs"},
+	{"an answer that was taken", "signing/consent.go", `	if !v.UsedAt.IsZero() {`, "", "signing.TestAnAnswerOfTheProviderIsGoodOnce"},
+	{"a ceremony that waits for the answer", "signing/consent.go", `	case c.State != CeremonyConsenting:`, "", "signing.TestADocumentTakenOutVoidsTheVisit"},
+	{"an answer that comes late", "signing/consent.go", `	case !s.now().Before(v.Ends):`, "", "signing.TestAnAnswerOfTheProviderIsTakenOnceWhereItBelongs"},
+	{"the provider that was asked", "signing/consent.go", `	case !s.stillAsked(ctx, v.Provider, in.Issuer):`, "", "signing.TestACodeGoesOnlyToTheProviderThatWasAsked"},
+	{"the provider of the answer", "signing/consent.go", `	return err == nil && ferr == nil && from.Scheme == page.Scheme && from.Host == page.Host`, `	return weakened("the provider of the answer") || err == nil && ferr == nil && from.Scheme == page.Scheme && from.Host == page.Host`, "signing.TestAnAnswerOfTheProviderIsTakenOnceWhereItBelongs"},
+	{"the address that was asked", "signing/consent.go", `	if err != nil || now != asked {`, `	if err != nil || now != asked && !weakened("the address that was asked") {`, "signing.TestACodeGoesOnlyToTheProviderThatWasAsked"},
+	{"checks come before a visit", "signing/consent.go", `	if err := s.settle(ctx, c, signatures); err != nil {`, "", "signing.TestNobodyIsSentToTheProviderForWhatCannotSucceed"},
+	{"an answer is code or error", "signing/consent.go", `(in.Code == "") == (in.Error == "") {`, `((in.Code == "") == (in.Error == "") && !weakened("an answer is code or error")) {`, "signing.TestAnAnswerOfTheProviderIsTakenOnceWhereItBelongs"},
 	// What is given out, and what is added to it later.
 	{"the file's fingerprint", "signing/release.go", `	case !bytes.Equal(result.SHA256, last.SHA256):`, "", "signing.TestOnlyWhatWasApprovedIsReleased"},
 	{"the credential's certificate", "signing/release.go", `		case r.Certificate == nil || len(p.Unsigned.Chain) == 0 || !bytes.Equal(r.Certificate.Raw, p.Unsigned.Chain[0]):`, "", "signing.TestOnlyWhatWasApprovedIsReleased"},
