@@ -73,19 +73,31 @@ func TestPagesSayWhichLevelTheFileHasNow(t *testing.T) {
 	require.Contains(t, w.dora.Get("/audit?kind=document").Body, "dded proof for later years")
 }
 
-// A clock service that is down makes a signature wait; the page says for what, since when and
-// how long, and it goes on without the page.
+// A clock service that is down makes a signature wait, and so does DTM where it puts signatures
+// together; the page says for what, since when and how long, and it goes on without the page.
 func TestAPageSaysWhatASignatureWaitsFor(t *testing.T) {
-	w := newTown(t, handlerstest.Options{})
+	for name, c := range map[string]struct {
+		path, said string
+		options    handlerstest.Options
+	}{
+		"the clock service": {"signatures/timestamp", "The clock service does not answer.", handlerstest.Options{}},
+		"the structure around it": {"v1/signatures", "DigiCert has signed and does not answer when asked to finish the signature.",
+			handlerstest.Options{Signing: func(o *signing.Options) { o.Builder = o.Remote.(signing.Builder) }}},
+	} {
+		t.Run(name, func(t *testing.T) { saysWhatItWaitsFor(t, newTown(t, c.options), c.path, c.said) })
+	}
+}
+
+func saysWhatItWaitsFor(t *testing.T, w *town, path, said string) {
 	code := w.ada.Code(w.ceremony)
-	w.Sim.Trouble(dtmsim.Fault{Path: "signatures/timestamp", Status: 503, N: 100})
+	w.Sim.Trouble(dtmsim.Fault{Path: path, Status: 503, N: 100})
 	require.Equal(t, http.StatusSeeOther, w.ada.Approve(w.ceremony, code).StatusCode)
-	path := "/ceremonies/" + string(w.ceremony)
-	require.NotContains(t, w.ada.Get(path).Body, "We try until", "a few seconds are usual")
+	address := "/ceremonies/" + string(w.ceremony)
+	require.NotContains(t, w.ada.Get(address).Body, "We try until", "a few seconds are usual")
 	w.Clock.Pass(31 * time.Second)
-	page := w.ada.Get(path).Body
-	for _, said := range []string{"It takes longer than usual.", "You may close this page", "The clock service does not answer.", "Next try", "We try until"} {
-		require.Contains(t, page, said)
+	page := w.ada.Get(address).Body
+	for _, words := range []string{"It takes longer than usual.", "You may close this page", said, "Next try", "We try until"} {
+		require.Contains(t, page, words)
 	}
 	sent := func() (n int) {
 		w.Row([]any{&n}, "SELECT COUNT(*) FROM outbox WHERE about LIKE 'signing.released%'")
@@ -104,5 +116,5 @@ func TestAPageSaysWhatASignatureWaitsFor(t *testing.T) {
 	_, signatures = w.Ceremony(w.ceremony)
 	require.Equal(t, signing.SignatureReleased, signatures[0].State)
 	require.Equal(t, before+1, sent(), "they are told by mail")
-	require.Contains(t, w.ada.Get(path).Body, "Signed, and checked.")
+	require.Contains(t, w.ada.Get(address).Body, "Signed, and checked.")
 }

@@ -28,13 +28,39 @@ func (p *Prepared) StampDigest(value []byte) ([]byte, error) {
 // over StampDigest, or nil. It gives the bytes to append to the file, and may be called
 // again: the same input gives the same bytes.
 func (p *Prepared) Complete(value, token []byte) ([]byte, error) {
-	if p.HoleOffset < 0 || p.HoleLength < 2 || p.HoleOffset+p.HoleLength > len(p.Delta) || p.Unsigned == nil {
+	if !p.readable() {
 		return nil, errors.New("pades: complete: the stored preparation cannot be read")
 	}
 	der, err := p.Unsigned.Complete(value, token)
 	if err != nil {
 		return nil, fmt.Errorf("pades: complete: %w", err)
 	}
+	return p.filled(der)
+}
+
+// CompleteWith fills the hole with a CMS that somebody else made of the signed attributes and
+// the value, once it is seen to be just that (see cms.Unsigned.Accept). It gives the bytes to
+// append and the timestamp token in them, nil when there is none; whom the token is from is
+// the caller's to check.
+func (p *Prepared) CompleteWith(value, der []byte) (delta, token []byte, err error) {
+	if !p.readable() {
+		return nil, nil, errors.New("pades: complete: the stored preparation cannot be read")
+	}
+	if token, err = p.Unsigned.Accept(value, der); err != nil {
+		return nil, nil, fmt.Errorf("pades: accept signature: %w", err)
+	}
+	if p.Stamped != (token != nil) {
+		return nil, nil, fmt.Errorf("pades: accept signature: timestamp wanted %t, there %t", p.Stamped, token != nil)
+	}
+	delta, err = p.filled(der)
+	return delta, token, err
+}
+
+func (p *Prepared) readable() bool {
+	return p.HoleOffset >= 0 && p.HoleLength >= 2 && p.HoleOffset+p.HoleLength <= len(p.Delta) && p.Unsigned != nil
+}
+
+func (p *Prepared) filled(der []byte) ([]byte, error) {
 	delta := bytes.Clone(p.Delta)
 	if err := (hole{Span: pdf.Span{Offset: p.HoleOffset, Length: p.HoleLength}}).fill(delta, der); err != nil {
 		return nil, fmt.Errorf("pades: complete: %w", err)

@@ -175,6 +175,30 @@ func restore(h hash.Hash, state []byte, size int64) error {
 	return h.(encoding.BinaryUnmarshaler).UnmarshalBinary(state)
 }
 
+// MessageDigest is that of the bytes that will be signed, for somebody else to make signed
+// attributes of.
+func (p *Prepared) MessageDigest() ([]byte, error) {
+	if p.Unsigned == nil {
+		return nil, errors.New("pades: the stored preparation cannot be read")
+	}
+	return p.Unsigned.MessageDigest()
+}
+
+// Adopt takes signed attributes that somebody else made over MessageDigest in place of ours, if
+// they are for this document and certificate and say nothing more (see cms.UnsignedFrom). Nothing
+// else of the preparation changes.
+func (p *Prepared) Adopt(attributes []byte) error {
+	if p.Unsigned == nil {
+		return errors.New("pades: the stored preparation cannot be read")
+	}
+	u, err := p.Unsigned.Adopt(attributes)
+	if err != nil {
+		return fmt.Errorf("pades: adopt attributes: %w", err)
+	}
+	p.Unsigned = u
+	return nil
+}
+
 // Digest is what the key signs: the digest of the signed attributes.
 func (p *Prepared) Digest() []byte { return p.Unsigned.Digest() }
 

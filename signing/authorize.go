@@ -268,6 +268,7 @@ func (at *authorizing) asPrepared(ctx context.Context, g Signature, stamp string
 // preparation is what is stored between Begin and the release.
 type preparation struct {
 	*pades.Prepared
+	Outside *outside `json:",omitempty"` // where the signed attributes were made elsewhere
 }
 
 // prepared reads a stored preparation, which must be the one that was shown.

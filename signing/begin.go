@@ -182,6 +182,7 @@ type beginning struct {
 	key        key
 	now        time.Time
 	documents  []Document
+	prepared   []preparation // of each document, until it is kept
 	signatures []Signature
 }
 
@@ -202,6 +203,24 @@ func (b *beginning) prepareAll(ctx context.Context, docs []DocumentID) (failed s
 	if len(refused) > 0 {
 		return "document", someRefused(refused, len(docs))
 	}
+	if err := b.attributes(ctx); err != nil {
+		return "", err
+	}
+	return b.keepAll(ctx)
+}
+
+// keepAll keeps each preparation as a blob, now that its digest is final.
+func (b *beginning) keepAll(ctx context.Context) (failed string, err error) {
+	for i := range b.signatures {
+		p, g := b.prepared[i], &b.signatures[i]
+		if g.Prepared, err = b.s.keep(ctx, b.documents[i], p); err != nil {
+			return "time", err
+		}
+		g.Digest = p.Digest()
+		if r := room(p.Prepared); i == 0 || r < b.c.Room {
+			b.c.Room = r
+		}
+	}
 	return "", nil
 }
 
@@ -215,7 +234,7 @@ func someRefused(refused []Refused, of int) *Error {
 	return f
 }
 
-// prepare prepares the increment of one document and keeps that as a blob. Its bytes are held
+// prepare prepares the increment of one document. Its bytes are held
 // against their fingerprint afterwards, while the person reads, and before anything is signed.
 func (b *beginning) prepare(ctx context.Context, id DocumentID) (failed string, err error) {
 	d, revisions, err := b.s.ready(ctx, b.a, id)
@@ -237,20 +256,11 @@ func (b *beginning) prepare(ctx context.Context, id DocumentID) (failed string, 
 		}
 		return "document", internal(fmt.Errorf("prepare document %s: %w", d.ID, err))
 	}
-	blob, err := b.s.keep(ctx, d, preparation{p})
-	if err != nil {
-		return "time", err
-	}
-	if room := p.HoleLength/2 - 1 - p.Unsigned.Size(); len(b.signatures) == 0 || room < b.c.Room {
-		b.c.Room = room
-	}
-	g := Signature{Ceremony: b.c.ID, Document: d.ID, Owner: d.Owner, Field: p.Field, Base: d.Revisions, Digest: p.Digest(),
-		Prepared: blob, CreatedAt: b.now, SignerName: b.key.info.Certificates[0].Subject.CommonName,
-		Issuer: b.key.info.Certificates[0].Issuer.CommonName}
-	b.signatures = append(b.signatures, g)
-	b.documents = append(b.documents, d)
 	gid, err := b.s.newID()
-	b.signatures[len(b.signatures)-1].ID = SignatureID(gid)
+	b.signatures = append(b.signatures, Signature{ID: SignatureID(gid), Ceremony: b.c.ID, Document: d.ID, Owner: d.Owner, Field: p.Field, Base: d.Revisions,
+		CreatedAt: b.now, SignerName: b.key.info.Certificates[0].Subject.CommonName, Issuer: b.key.info.Certificates[0].Issuer.CommonName})
+	b.documents = append(b.documents, d)
+	b.prepared = append(b.prepared, preparation{Prepared: p})
 	return "", err
 }
 
@@ -326,6 +336,8 @@ func (b *beginning) store(ctx context.Context, stale []held) error {
 // drop removes the blobs of a ceremony that did not come to be.
 func (b *beginning) drop(ctx context.Context) {
 	for _, g := range b.signatures {
-		b.s.removeBlob(ctx, g.Prepared)
+		if g.Prepared != "" {
+			b.s.removeBlob(ctx, g.Prepared)
+		}
 	}
 }

@@ -43,6 +43,7 @@ const (
 	codeCertificateTime   = "certificate_time"
 	codeAlgorithm         = "algorithm"
 	codeFactorUnsupported = "factor_unsupported"
+	codeAttributes        = "attributes_wrong"
 
 	codeInProgress  = "in_progress"
 	codeUsed        = "already_used"
@@ -99,6 +100,8 @@ const (
 	codeWaitClock = "wait_clock"
 	codeWaitToken = "wait_token"
 	codeWaitSkew  = "wait_skew"
+
+	codeWaitBuilder = "wait_builder"
 
 	codeExtendOpen     = "extend_open"
 	codeExtendNotFresh = "extend_not_fresh"
@@ -187,6 +190,7 @@ var catalogue = map[string]Error{
 	codeCertificateTime:   {Kind: KindConflict, Sentence: "The certificate of this credential is not valid now.", Signed: nothing, Who: "Your admin can issue a new credential."},
 	codeAlgorithm:         {Kind: KindConflict, Sentence: "The key of this credential is too weak, or of a kind we do not sign with.", Signed: nothing, Who: "Your admin can issue a credential with a stronger key."},
 	codeFactorUnsupported: {Kind: KindConflict, Sentence: "This credential is approved in a way this portal does not know yet.", Signed: nothing, Who: adminHelps},
+	codeAttributes:        {Kind: KindRemote, Sentence: "DigiCert prepared a signature that does not belong to this document and this certificate.", Signed: nothing, Who: adminKnows},
 
 	codeInProgress:  {Kind: KindConflict, Sentence: "This is being signed already.", Who: "Nobody has to do anything: the page shows how far it is."},
 	codeUsed:        {Kind: KindConflict, Sentence: "This approval was used already.", Who: youBegin},
@@ -240,9 +244,10 @@ var catalogue = map[string]Error{
 	codeEarlierHarmed:   {Kind: KindInternal, Sentence: "The new signature would have harmed an earlier one.", Signed: madeDiscarded, Who: adminKnows},
 	codeFinishLate:      {Kind: KindInternal, Sentence: "The signature could not be finished within a day.", Signed: madeDiscarded, Who: adminKnows},
 
-	codeWaitClock: {Kind: KindRemote, Sentence: "The clock service does not answer.", Who: itGoesOn},
-	codeWaitToken: {Kind: KindRemote, Sentence: "The clock service answers with something that cannot be used.", Who: itGoesOn},
-	codeWaitSkew:  {Kind: KindRemote, Sentence: "The clock service and our own clock tell different times.", Who: "Your admin can set our clock right; then it goes on by itself."},
+	codeWaitClock:   {Kind: KindRemote, Sentence: "The clock service does not answer.", Who: itGoesOn},
+	codeWaitToken:   {Kind: KindRemote, Sentence: "The clock service answers with something that cannot be used.", Who: itGoesOn},
+	codeWaitSkew:    {Kind: KindRemote, Sentence: "The clock service and our own clock tell different times.", Who: "Your admin can set our clock right; then it goes on by itself."},
+	codeWaitBuilder: {Kind: KindRemote, Sentence: "DigiCert has signed and does not answer when asked to finish the signature.", Who: itGoesOn},
 
 	codeExtendOpen:     {Kind: KindConflict, Sentence: "The document is being signed once more.", Who: itGoesOn},
 	codeExtendNotFresh: {Kind: KindRemote, Sentence: "The issuer has not published anything newer than the signature yet.", Who: itGoesOn},

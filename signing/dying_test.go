@@ -17,6 +17,7 @@ import (
 type dying struct {
 	mode mode
 	n    int
+	only string // calls of this kind alone are counted; empty: all
 
 	mu   sync.Mutex
 	made int
@@ -37,10 +38,15 @@ var errTrouble = errors.New("trouble that the test made")
 type killed struct{}
 
 // call runs f, or not.
-func (d *dying) call(f func() error) error {
+func (d *dying) call(f func() error) error { return d.callOf("", f) }
+
+func (d *dying) callOf(kind string, f func() error) error {
 	d.mu.Lock()
-	d.made++
-	now := d.made == d.n
+	now := false
+	if d.only == kind || d.only == "" {
+		d.made++
+		now = d.made == d.n
+	}
 	if d.dead || now && d.mode == killBefore {
 		d.dead = true
 		d.mu.Unlock()
@@ -84,6 +90,25 @@ func survive(f func()) {
 
 func (d *dying) wrap(o *signing.Options) {
 	o.Store, o.Remote, o.Blobs, o.Credentials = dyingStore{d, o.Store}, dyingRemote{d, o.Remote}, dyingBlobs{d, o.Blobs}, dyingCredentials{d, o.Credentials}
+	if o.Builder != nil {
+		o.Builder = dyingBuilder{d, o.Builder}
+	}
+}
+
+// dyingBuilder's calls are a kind of their own.
+type dyingBuilder struct {
+	d *dying
+	b signing.Builder
+}
+
+func (x dyingBuilder) Hashes(ctx context.Context, p dtmclient.ToPrepare) (v dtmclient.Prepared, err error) {
+	err = x.d.callOf("builder", func() (err error) { v, err = x.b.Hashes(ctx, p); return err })
+	return v, err
+}
+
+func (x dyingBuilder) Signatures(ctx context.Context, id, level string, g []dtmclient.NamedSignature) (v []dtmclient.Built, err error) {
+	err = x.d.callOf("builder", func() (err error) { v, err = x.b.Signatures(ctx, id, level, g); return err })
+	return v, err
 }
 
 func get[T any](d *dying, f func() (T, error)) (v T, err error) {

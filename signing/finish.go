@@ -75,13 +75,13 @@ func (s *Service) assemble(ctx context.Context, g Signature) error {
 	if err != nil {
 		return s.orDiscard(ctx, g, err)
 	}
-	token, at, err := s.stamp(ctx, p.Prepared, g.Value)
-	if err != nil {
-		return err
-	}
-	delta, err := p.Complete(g.Value, token)
-	if err != nil {
+	delta, at, by, err := s.complete(ctx, g, d, revisions, p)
+	var f *Error
+	switch {
+	case errors.As(err, &f) && f.Code == codeOwnCheck:
 		return s.discard(ctx, g, codeOwnCheck, err)
+	case err != nil:
+		return err
 	}
 	state, sum, err := p.StateAfter(delta)
 	if err != nil {
@@ -99,7 +99,11 @@ func (s *Service) assemble(ctx context.Context, g Signature) error {
 	r.CreatedAt = t.now
 	t.Revisions = []Revision{r}
 	g.AssembledAt, g.StampedAt, g.Waits = t.now, at, ""
-	t.signature(&g, SignatureAssembled, t.now.Add(finishWait), "signature.assemble").Facts["sha256"] = fmt.Sprintf("%x", sum)
+	facts := t.signature(&g, SignatureAssembled, t.now.Add(finishWait), "signature.assemble").Facts
+	facts["sha256"] = fmt.Sprintf("%x", sum)
+	if p.Outside != nil {
+		facts["built"] = by
+	}
 	if err := s.applyAt(ctx, PointAssemble, t); err != nil {
 		s.dropUnless(ctx, g.Document, r)
 		return err

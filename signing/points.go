@@ -52,6 +52,16 @@ func Points() []Point {
 		PointConsent, PointClaim, PointApprove, PointRedeem, PointIntend, PointSign, PointRecord, PointStamp, PointAppend, PointAssemble, PointRelease, PointTidy}
 }
 
+// The points that are reached beside them where a Builder is asked. Where it answers, the clock
+// service is not: PointStamp is left out.
+const (
+	PointHashes Point = "hashes" // signed attributes are asked for, before PointPrepare
+	PointBuild  Point = "build"  // the structure around a value is asked for, after PointRecord
+)
+
+// BuilderPoints lists them.
+func BuilderPoints() []Point { return []Point{PointHashes, PointBuild} }
+
 // applyAt applies a step that is a point.
 func (s *Service) applyAt(ctx context.Context, p Point, t *step) error {
 	s.Reached(p, false)

@@ -64,6 +64,10 @@ type Options struct {
 	ConsentLife   time.Duration // how long the answer of the provider's page is waited for: 15 min
 	NoTimestamp   bool          // release at B-B: only where there is no clock service
 
+	// Builder, where there is one, is asked for signed attributes and for the structure around a
+	// signature; nil: both are made here.
+	Builder Builder
+
 	// Level is what files are carried to after their release, at B-T: "B-LT" or "B-LTA"; anything
 	// else leaves them as they were released. It takes Roots and Fetch.
 	Level string

@@ -87,6 +87,7 @@ type config struct {
 	LateClock   bool   `env:"SIGN_WITHOUT_CLOCK" envDefault:"false" help:"Let people sign while the clock service is away; their files are finished once it answers again. Else they are asked to wait before a code is spent."`
 	NeedRevoked bool   `env:"REVOCATION_REQUIRED" envDefault:"false" help:"Ask for no code as long as nobody can be asked whether the signer's certificate was revoked. Else the page says that it was not checked."`
 	Together    int    `env:"SIGN_TOGETHER" envDefault:"25" unit:"documents" help:"Most documents whose hashes one signHash call takes, 1 to 100. A batch of more is signed in parts under one approval, each with activation data of its own (credentials/extendTransaction); an answer that is lost leaves one part in doubt."`
+	BuiltBy     string `env:"SIGNATURES_BUILT_BY" envDefault:"countersign" help:"Who makes the signed attributes and the structure (CMS) around a signature: countersign, or dtm by its calls hashes and signatures, whose bodies DigiCert does not publish. What dtm gives is checked before it is approved and before it is used; where it gives no structure that can be used, countersign makes it of the same attributes and the same signature."`
 	MaxUpload   int64  `env:"MAX_UPLOAD" envDefault:"1000000000" unit:"bytes" help:"Largest document."`
 	MaxVerify   int64  `env:"MAX_VERIFY" envDefault:"100000000" unit:"bytes" help:"Largest file on the public page that verifies."`
 	QuotaBytes  int64  `env:"QUOTA_BYTES" envDefault:"10000000000" unit:"bytes" help:"What one person may keep here."`

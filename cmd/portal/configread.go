@@ -300,6 +300,7 @@ func checkLimits(c config, p *problems) {
 		p.add("TRUST_ROOTS", "the roots cannot be read: "+err.Error())
 	}
 	p.check(c.Together >= 1 && c.Together <= 100, "SIGN_TOGETHER", "it must be 1 to 100.")
+	p.check(c.BuiltBy == "countersign" || c.BuiltBy == "dtm", "SIGNATURES_BUILT_BY", "it must be countersign or dtm.")
 	p.check(slices.Contains([]string{"B-T", "B-LT", "B-LTA"}, c.Level), "LEVEL", "it must be B-T, B-LT or B-LTA.")
 	p.check(c.MaxUpload > 0, "MAX_UPLOAD", "it must be more than 0.")
 	p.check(c.MaxVerify > 0, "MAX_VERIFY", "it must be more than 0.")

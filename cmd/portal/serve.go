@@ -178,11 +178,15 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 		PortalURL:          c.BaseURL, Words: templates.Catalogue{}, CanSuspend: c.DTMSuspend,
 		Reached: reached[identity.Point](),
 	})
+	var builder signing.Builder
+	if c.BuiltBy == "dtm" {
+		builder = remote
+	}
 	documents := signing.NewService(signing.Options{
 		Store: store.Signing(), Remote: remote, Credentials: credentials{checks}, Blobs: blobs{bytes}, Log: log,
 		MaxBytes: c.MaxUpload, Quota: signing.Quota{Bytes: c.QuotaBytes, Files: c.QuotaFiles}, Roots: roots, PortalURL: c.BaseURL, Words: templates.Catalogue{},
 		AuthorizeWait: c.DTMAuthorize, Limits: signing.Limits{LocksAfter: c.DTMLocksAfter}, SignWait: 2 * c.DTMSign, NoTimestamp: c.NoTimestamp, SignTogether: c.Together, WithoutClock: c.LateClock, NeedRevocation: c.NeedRevoked, Skew: remote.Skew, Observe: meters.move, Reached: reached[signing.Point](), Alarmed: meters.alarm,
-		Level: c.Level, Fetch: evidenceFetcher(c),
+		Level: c.Level, Fetch: evidenceFetcher(c), Builder: builder,
 	})
 	login, err := signIn(c, store, log)
 	if err != nil {

@@ -37,20 +37,8 @@ func NewUnsignedAt(chain []*x509.Certificate, alg Algorithm, messageDigest []byt
 }
 
 func newUnsigned(chain []*x509.Certificate, alg Algorithm, messageDigest []byte, at time.Time) (*Unsigned, error) {
-	if len(chain) == 0 {
-		return nil, fail(NoSigner, "no certificate was given")
-	}
-	if err := checkHash(alg.Hash); err != nil {
+	if err := signable(chain, alg, messageDigest); err != nil {
 		return nil, err
-	}
-	if err := checkKey(chain[0].PublicKey); err != nil {
-		return nil, err
-	}
-	if !alg.fits(chain[0].PublicKey) {
-		return nil, fail(Unsupported, "the signature algorithm does not fit the certificate's key")
-	}
-	if len(messageDigest) != alg.Hash.Size() {
-		return nil, fail(Malformed, "a digest of %d bytes is not one of %s", len(messageDigest), alg.Hash)
 	}
 	attrs := [][]byte{
 		attribute(OIDContentType, func(b *cryptobyte.Builder) { b.AddASN1ObjectIdentifier(OIDData) }),
@@ -73,6 +61,26 @@ func newUnsigned(chain []*x509.Certificate, alg Algorithm, messageDigest []byte,
 		u.Chain = append(u.Chain, c.Raw)
 	}
 	return u, nil
+}
+
+// signable refuses what cannot be signed.
+func signable(chain []*x509.Certificate, alg Algorithm, messageDigest []byte) error {
+	if len(chain) == 0 {
+		return fail(NoSigner, "no certificate was given")
+	}
+	if err := checkHash(alg.Hash); err != nil {
+		return err
+	}
+	if err := checkKey(chain[0].PublicKey); err != nil {
+		return err
+	}
+	if !alg.fits(chain[0].PublicKey) {
+		return fail(Unsupported, "the signature algorithm does not fit the certificate's key")
+	}
+	if len(messageDigest) != alg.Hash.Size() {
+		return fail(Malformed, "a digest of %d bytes is not one of %s", len(messageDigest), alg.Hash)
+	}
+	return nil
 }
 
 // Digest is the digest of the attributes as SET OF (RFC 5652, 5.4): what a key signs that is

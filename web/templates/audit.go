@@ -117,6 +117,8 @@ func factName(ctx context.Context, name string) string {
 		return T(ctx, "Bytes")
 	case "ceremony":
 		return T(ctx, "Signing")
+	case "built":
+		return T(ctx, "Put together by")
 	case "credential":
 		return T(ctx, "Credential")
 	case "decided_by":
