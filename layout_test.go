@@ -44,7 +44,7 @@ var mayImport = map[string][]string{
 	"jobs":          {"identity", "signing", "audit", "mail"},
 	"web/templates": {"work", "people", "identity", "signing", "auth", "audit", "pades", "web/static"},
 	"web/gallery":   {"work", "web/templates", "web/static", "people", "identity", "signing", "auth", "audit", "pades"},
-	"handlers":      {"work", "people", "identity", "signing", "auth", "audit", "pades", "web/templates", "web/gallery", "web/static"},
+	"handlers":      {"work", "people", "identity", "signing", "auth", "grants", "audit", "pades", "web/templates", "web/gallery", "web/static"},
 	"cmd/demo":      {"dtmsim", "idpsim"},
 	"cmd/dtmsim":    {"dtmsim", "idpsim"},
 	"cmd/pades":     {"pades/..."},

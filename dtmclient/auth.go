@@ -98,6 +98,8 @@ type source interface {
 // Access holds an access token. Whoever finds it missing or about to end starts one fetch;
 // everybody else waits for that one.
 type Access struct {
+	Now func() time.Time // nil: the client's clock; set it before the first use
+
 	source source
 	client *Client // of the calls that get a token; New sets it
 
@@ -164,10 +166,13 @@ func (a *Access) Ready(ctx context.Context) error {
 }
 
 func (a *Access) now() time.Time {
-	if a.client == nil {
-		return time.Now()
+	switch {
+	case a.Now != nil:
+		return a.Now()
+	case a.client != nil:
+		return a.client.c.Now()
 	}
-	return a.client.c.Now()
+	return time.Now()
 }
 
 func (a *Access) run(ctx context.Context, f *tokenFetch) {

@@ -31,6 +31,9 @@ func (b *breaker) resting(now time.Time) bool {
 func (b *breaker) told(e *Error, now time.Time) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if e != nil && e.Kind == Unreachable && !e.lost { // given up here, for want of a token
+		return
+	}
 	// Any answer of the service itself, a refusal too, shows that it is there.
 	if e == nil || (e.Kind != Unreachable && e.Kind != Unavailable && (e.Kind != Unknown || !e.lost)) {
 		b.failures = 0

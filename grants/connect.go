@@ -202,7 +202,7 @@ func (s *Service) replace(ctx context.Context, a people.Actor, g Grant) error {
 	}
 	if old.ID != "" {
 		s.forget(old.ID)
-		s.settle(ctx)
+		s.Settle(ctx)
 	}
 	return nil
 }

@@ -51,9 +51,9 @@ func (s *Service) leaving(g Grant) Grant {
 	return g
 }
 
-// settle tells DigiCert of the grants that are over. It is for whoever has made one leave,
-// and for the sweep.
-func (s *Service) settle(ctx context.Context) {
+// Settle tells DigiCert of the grants that are over. It is for whoever has made one leave: a
+// switch that is thrown on a person takes theirs along, and the sweep goes on with the rest.
+func (s *Service) Settle(ctx context.Context) {
 	all, err := s.Store.Leaving(ctx, atOnce)
 	if err != nil {
 		s.Log.WarnContext(ctx, "grants that are over could not be read", "error", err)
@@ -93,7 +93,7 @@ func (s *Service) tell(ctx context.Context, remote Remote, g Grant, token dtmcli
 	if err == nil || errors.As(err, &e) && e.Kind == dtmclient.Invalid && e.Op == "oauth2/revoke" && e.Code != "invalid_client" {
 		return true
 	}
-	s.Log.WarnContext(ctx, "DigiCert has not confirmed that a token is revoked", "grant", g.ID, "cause", err)
+	s.Log.WarnContext(ctx, "revoking a token was not confirmed", "grant", g.ID, "cause", err)
 	return false
 }
 
@@ -101,7 +101,7 @@ func (s *Service) tell(ctx context.Context, remote Remote, g Grant, token dtmcli
 // nobody came back from.
 func (s *Service) Sweep(ctx context.Context) (int, error) {
 	if s.Remote != nil {
-		s.settle(ctx)
+		s.Settle(ctx)
 	}
 	n, err := s.Store.ForgetAsks(ctx, s.now())
 	return n, errors.Join(err, s.reseal(ctx))
@@ -131,11 +131,4 @@ func (s *Service) reseal(ctx context.Context) error {
 		}
 	}
 	return errors.Join(all...)
-}
-
-// Withdrawn is called for a person who was switched off: their row has left already.
-func (s *Service) Withdrawn(ctx context.Context, _ people.ID) {
-	if s.Remote != nil {
-		s.settle(context.WithoutCancel(ctx))
-	}
 }

@@ -69,6 +69,7 @@ func (s *Service) accessOf(ctx context.Context, p people.ID) (*dtmclient.Access,
 		h = &held{Access: dtmclient.Held(func(ctx context.Context, _ *dtmclient.Client) (dtmclient.Tokens, error) {
 			return s.renew(ctx, p, g.ID)
 		})}
+		h.Now = s.Now
 		s.access[g.ID] = h
 	}
 	h.used = s.Now()

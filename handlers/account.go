@@ -14,6 +14,9 @@ func (a *App) showAccount(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if view.Connection, err = a.connection(r, "/account"); err != nil {
+		return err
+	}
 	current, _ := auth.FromContext(r.Context())
 	for _, s := range sessions {
 		view.Sessions = append(view.Sessions, templates.SessionRow{ID: s.ID, Started: s.CreatedAt, Seen: s.SeenAt, Ends: s.Ending(),

@@ -12,6 +12,7 @@ import (
 
 	"countersign/audit"
 	"countersign/auth"
+	"countersign/grants"
 	"countersign/identity"
 	"countersign/people"
 	"countersign/signing"
@@ -63,12 +64,13 @@ type People interface {
 	SetLook(ctx context.Context, id people.ID, language, scheme string) error
 }
 
-// Config is what the pages need. Everything but Meter, Trouble, Demo… and Trusted is required.
+// Config is what the pages need. Everything but Grants, Meter, Trouble, Demo… and Trusted is required.
 type Config struct {
 	Identity *identity.Service
 	Signing  *signing.Service
 	Work     *work.Service
 	Auth     *auth.Auth
+	Grants   *grants.Service // nil: nobody has to connect an account of their own
 	Log      Log
 	People   People
 	Changes  Changes

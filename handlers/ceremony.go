@@ -329,7 +329,7 @@ func (a *App) ceremonyAgain(w http.ResponseWriter, r *http.Request, cause error)
 		return cause
 	}
 	status, problem := a.explain(w, r, cause)
-	if domain.Kind == signing.KindConflict {
+	if domain.Kind == signing.KindConflict && domain.Code != "not_connected" {
 		return a.redirect(w, r, "/ceremonies/"+r.PathValue("id"), "")
 	}
 	if status >= 500 {
@@ -352,6 +352,9 @@ func (a *App) ceremonyAgain(w http.ResponseWriter, r *http.Request, cause error)
 	default:
 		if view.Step != "failed" { // that page says it all itself
 			problem.Title, problem.WayPath = "That did not work", "" // the way on is this page
+			if domain.Code == "not_connected" {
+				problem.Title, problem.WayOn, problem.WayPath = "Connect your DigiCert account", "Go to DigiCert and connect", "/account/connect?return_to="+queryEscape("/ceremonies/"+string(view.Ceremony.ID))
+			}
 			view.Problem = &problem
 		}
 	}

@@ -139,6 +139,11 @@ func (a *App) credential(r *http.Request) (templates.Credential, error) {
 	if view.Renewal, err = a.renewal(r, c); err != nil {
 		return view, err
 	}
+	if view.Own && c.State == identity.CredentialActive {
+		if view.Connection, err = a.connection(r, "/credentials/"+string(c.ID)); err != nil {
+			return view, err
+		}
+	}
 	view.Default = person.Default == string(c.ID)
 	view.CanDefault = view.Own && !view.Default && c.State == identity.CredentialActive && c.RetiredAt.IsZero()
 	if view.Events, _, err = a.Log.List(ctx, audit.Filter{Subject: string(c.ID), Limit: 50}); err != nil {

@@ -246,6 +246,9 @@ func (a *App) choices(r *http.Request) (templates.Choose, error) {
 	if view.Row, err = a.documentRow(r, d); err != nil {
 		return view, err
 	}
+	if view.Connection, err = a.connection(r, "/documents/"+string(id)+"/sign"); err != nil {
+		return view, err
+	}
 	view.Choices, view.Chosen, err = a.credentialChoices(r)
 	return view, err
 }

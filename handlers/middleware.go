@@ -281,6 +281,9 @@ func asksByItself(r *http.Request) bool {
 // backHere is the address to come back to after signing in.
 func backHere(r *http.Request) string {
 	q := r.URL.Query()
+	if r.URL.Path == "/account/connected" && q.Has("state") { // its answer is for the session that has ended
+		return "/account"
+	}
 	if !q.Has("by") {
 		return r.URL.RequestURI()
 	}

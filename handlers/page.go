@@ -95,6 +95,10 @@ var flashes = map[string]flash{
 	"waits-no-more":   {"It does not wait any more.", "", ""},
 	"saved":           {"Saved.", "", ""},
 	"session-ended":   {"The session is ended.", "", ""},
+	"connected":       {"Your DigiCert account is connected.", "", ""},
+	"disconnected":    {"Disconnected. DigiCert has revoked the permission.", "", ""},
+
+	"disconnected-here": {"Disconnected here. DigiCert has not confirmed yet; it is asked again for a day. You can also take the permission back at DigiCert.", "", ""},
 }
 
 const flashCookie = "countersign-flash"

@@ -14,6 +14,7 @@ import (
 
 	"countersign/audit"
 	"countersign/auth"
+	"countersign/grants"
 	"countersign/identity"
 	"countersign/signing"
 	"countersign/web/templates"
@@ -123,6 +124,7 @@ func (a *App) explain(w http.ResponseWriter, r *http.Request, err error) (int, t
 	var ofIdentity *identity.Error
 	var ofSigning *signing.Error
 	var ofAuth *auth.Error
+	var ofGrants *grants.Error
 	var tooLarge *http.MaxBytesError
 	switch {
 	case errors.As(err, &own):
@@ -145,6 +147,9 @@ func (a *App) explain(w http.ResponseWriter, r *http.Request, err error) (int, t
 		if ofSigning.RetryAfter > 0 {
 			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(ofSigning.RetryAfter.Seconds()))))
 		}
+	case errors.As(err, &ofGrants):
+		v.Status, v.Title, v.Sentence = statusOf(string(ofGrants.Kind)), "Your DigiCert account was not connected", ofGrants.Sentence
+		v.WayOn, v.WayPath = "To your account", "/account"
 	case errors.As(err, &ofAuth):
 		v.Status, v.Title, v.Sentence = statusOf(string(ofAuth.Kind)), "Signing in did not work", ofAuth.Sentence
 		v.WayOn, v.WayPath = "Sign in again", "/login"

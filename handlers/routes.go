@@ -132,6 +132,10 @@ func (a *App) Routes() []Route {
 		{"GET", "/account", SignedIn, false, a.showAccount},
 		{"POST", "/account", SignedIn, false, a.saveAccount},
 		{"POST", "/account/sessions/{id}/end", SignedIn, false, a.endSession},
+		{"GET", "/account/connect", SignedIn, false, a.connect},
+		{"GET", "/account/connected", SignedIn, false, a.connected},
+		{"GET", "/account/disconnect", SignedIn, false, a.askDisconnect},
+		{"POST", "/account/disconnect", SignedIn, false, a.disconnect},
 
 		{"GET", "/healthz", Anyone, true, a.healthy},
 		{"GET", "/readyz", Anyone, true, a.ready},

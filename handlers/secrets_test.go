@@ -165,6 +165,15 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	w.Browser().Get("/account", "Cookie", ben.Name+"="+ben.Value)
 	w.Browser().Post("/auth/backchannel-logout", "logout_token", "logout.token.canary")
 	tap.keep("logout token", "logout.token.canary")
+	consent, err := url.Parse(w.ada.ConsentPage())
+	require.NoError(t, err)
+	tap.keep("state", consent.Query().Get("state"))
+	w.ada.Get("/account/connected?code=consent-canary-code&state=consent-canary-state")
+	tap.keep("code of a consent", "consent-canary-code")
+	tap.keep("state of a consent", "consent-canary-state")
+	w.Clock.Pass(time.Hour)
+	w.ada.SignIn("ada")
+	w.ada.Begin(w.fresh("canary-3.pdf"), w.credential.ID) // with a token that was changed
 	w.Look()
 
 	for _, configured := range w.Secrets {
@@ -174,7 +183,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	for _, what := range tap.seen {
 		kinds[what]++
 	}
-	for _, what := range []string{"SAD", "access_token", "id_token", "code", "wrong code", "PIN", "session cookie", "authorization code", "code verifier", "state", "nonce", "configured secret"} {
+	for _, what := range []string{"SAD", "access_token", "refresh_token", "id_token", "code", "wrong code", "PIN", "session cookie", "authorization code", "code verifier", "state", "nonce", "configured secret"} {
 		require.NotZero(t, kinds[what], "no %s was seen: the test looks for nothing", what)
 	}
 
@@ -251,5 +260,5 @@ func addDatabase(t *testing.T, s *handlerstest.Site, places map[string][]byte) {
 
 func newTownTapped(t *testing.T, tap *wire) *town {
 	t.Helper()
-	return newTown(t, handlerstest.Options{Wrap: tap.near, Far: tap.far})
+	return newTown(t, handlerstest.Options{Wrap: tap.near, Far: tap.far, Persons: true, Sim: func(o *dtmsim.Options) { o.RotateRefresh = true }})
 }

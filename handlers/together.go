@@ -80,6 +80,9 @@ func (a *App) together(r *http.Request, ids []signing.DocumentID) (templates.Tog
 		view.Pages += row.Document.Pages
 		view.Rows = append(view.Rows, templates.TogetherRow{Row: row, Why: whyNotTogether(row)})
 	}
+	if view.Connection, err = a.connection(r, togetherPath(ids)); err != nil {
+		return view, err
+	}
 	view.Choices, view.With, err = a.credentialChoices(r)
 	return view, err
 }

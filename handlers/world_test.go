@@ -48,6 +48,9 @@ func newTown(t *testing.T, o handlerstest.Options) *town {
 	w.ada, w.ben, w.cleo, w.dora, w.eve = w.SignIn("ada"), w.SignIn("ben"), w.SignIn("cleo"), w.SignIn("dora"), w.SignIn("eve")
 	w.credential = w.ada.Credential(w.cleo, "cp-advanced")
 	w.check = w.credential.Validation
+	if o.Persons {
+		require.Equal(t, http.StatusSeeOther, w.ada.Connect(w.ada.Person().Email).StatusCode)
+	}
 	w.signed = w.ada.Upload("signed.pdf", handlerstest.PDF())
 	w.ada.Signed(w.signed, w.credential.ID)
 	w.Clock.Pass(31 * time.Second) // another code may be sent

@@ -49,6 +49,9 @@ func (s *Service) authorize(ctx context.Context, a people.Actor, id CeremonyID, 
 	if f, err = s.acceptable(c, f); err != nil {
 		return c, s.declined(ctx, a, action, id, err)
 	}
+	if err := s.connected(ctx, c.Owner); err != nil {
+		return c, s.declined(ctx, a, action, id, err)
+	}
 	if !c.Factor.Sent() { // else it was done before the code was sent
 		if err := s.settle(ctx, c, signatures); err != nil {
 			return c, s.declined(ctx, a, action, id, err)
@@ -174,7 +177,7 @@ func (at *authorizing) approve(ctx context.Context) (sad dtmclient.SAD, err erro
 	if sad, err = at.get(actx); err != nil {
 		cancel()
 		<-reread //nolint:errcheck // nothing was signed; what the service said is the answer
-		return sad, at.back(ctx, err)
+		return sad, at.back(ctx, at.s.refusedAsThem(ctx, at.c.Owner, err))
 	}
 	at.dead = at.s.Now().Add(min(sad.ExpiresIn, sadLife))
 	if err := <-reread; err != nil {
@@ -195,7 +198,7 @@ func (at *authorizing) authorize(ctx context.Context, f Factors) (dtmclient.SAD,
 		hashes = append(hashes, g.Digest)
 	}
 	at.s.Reached(PointApprove, false)
-	sad, err := at.s.Remote.Authorize(ctx, dtmclient.Authorization{CredentialID: at.c.CredentialName, Hashes: hashes,
+	sad, err := at.s.as(at.c.Owner).Authorize(ctx, dtmclient.Authorization{CredentialID: at.c.CredentialName, Hashes: hashes,
 		OTP: f.OTP, PIN: f.PIN, Description: Described(len(hashes)), ClientData: string(at.c.ID)})
 	if err == nil {
 		at.s.Reached(PointApprove, true)

@@ -81,6 +81,7 @@ const (
 
 	codeNotApproved      = "not_approved"
 	codeAuthorizeUnknown = "authorize_unknown"
+	codeNotConnected     = "not_connected"
 	codeUnreachable      = "unreachable"
 	codeRemoteBusy       = "remote_busy"
 	codeRemoteRefused    = "remote_refused"
@@ -228,6 +229,7 @@ var catalogue = map[string]Error{
 
 	codeNotApproved:      {Kind: KindRemote, Sentence: "Nobody approved in time.", Signed: nothing, Who: youAgain},
 	codeAuthorizeUnknown: {Kind: KindRemote, Sentence: "DigiCert did not answer clearly when we handed over the approval.", Signed: nothingSpent, Who: youNewCode},
+	codeNotConnected:     {Kind: KindConflict, Sentence: "DigiCert wants to hear from you yourself that this portal may ask it in your name.", Signed: nothing, Who: "Connect your DigiCert account, then go on here."},
 	codeUnreachable:      {Kind: KindRemote, Sentence: "DigiCert cannot be reached at the moment.", Signed: nothingUnspent, Who: waitAndTry},
 	codeRemoteBusy:       {Kind: KindRemote, Sentence: "DigiCert is too busy at the moment.", Signed: nothing, Who: waitAndTry},
 	codeRemoteRefused:    {Kind: KindRemote, Sentence: "DigiCert refused what we asked.", Signed: nothing, Who: adminKnows},

@@ -29,6 +29,9 @@ func (s *Service) SendCode(ctx context.Context, a people.Actor, id CeremonyID) (
 	if !c.Factor.Sent() {
 		return c, s.declined(ctx, a, action, id, fail(codeNoCode, nil))
 	}
+	if err := s.connected(ctx, c.Owner); err != nil {
+		return c, s.declined(ctx, a, action, id, err)
+	}
 	if err := s.settle(ctx, c, signatures); err != nil {
 		return c, s.declined(ctx, a, action, id, err)
 	}
@@ -40,8 +43,8 @@ func (s *Service) SendCode(ctx context.Context, a people.Actor, id CeremonyID) (
 	sctx, cancel := context.WithTimeout(ctx, sendWait)
 	defer cancel()
 	s.Reached(PointSend, false)
-	if err := s.Remote.SendOTP(sctx, c.CredentialName, string(c.ID)); err != nil {
-		return s.notSent(ctx, a, before, c, signatures, err)
+	if err := s.as(c.Owner).SendOTP(sctx, c.CredentialName, string(c.ID)); err != nil {
+		return s.notSent(ctx, a, before, c, signatures, s.refusedAsThem(ctx, c.Owner, err))
 	}
 	s.Reached(PointSend, true)
 	return c, nil
@@ -107,7 +110,7 @@ func (s *Service) countSend(ctx context.Context, a people.Actor, c *Ceremony) er
 func (s *Service) notSent(ctx context.Context, a people.Actor, before, c Ceremony, signatures []Signature, err error) (Ceremony, error) {
 	why := ofRemote(err)
 	var e *dtmclient.Error
-	unclear := !errors.As(err, &e) || e.MayHaveHappened()
+	unclear := !errors.Is(err, ErrNotConnected) && (!errors.As(err, &e) || e.MayHaveHappened())
 	if unclear {
 		why = fail(codeSendUnknown, err)
 	}

@@ -69,6 +69,9 @@ func (s *Service) AskConsent(ctx context.Context, a people.Actor, id CeremonyID,
 	if !c.Factor.Consent() || len(session) == 0 {
 		return "", s.declined(ctx, a, action, id, fail(codeNoConsent, nil))
 	}
+	if err := s.connected(ctx, c.Owner); err != nil {
+		return "", s.declined(ctx, a, action, id, err)
+	}
 	if err := s.settle(ctx, c, signatures); err != nil {
 		return "", s.declined(ctx, a, action, id, err)
 	}
@@ -194,6 +197,9 @@ func (s *Service) TakeConsent(ctx context.Context, a people.Actor, session []byt
 	ctx = context.WithoutCancel(ctx)
 	if in.Error != "" {
 		return s.notConsented(ctx, a, c, v, in.Error)
+	}
+	if err := s.connected(ctx, c.Owner); err != nil { // the approval could not be used
+		return c, s.declined(ctx, a, action, c.ID, err)
 	}
 	verifier, err := s.Blobs.Unseal(sealedFor(c.ID), v.Key, v.Verifier)
 	if err != nil {

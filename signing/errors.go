@@ -146,6 +146,9 @@ type outcome struct {
 // case: a signature needs the SAD, which we never had.
 func ofAuthorize(err error) outcome {
 	var e *dtmclient.Error
+	if errors.Is(err, ErrNotConnected) {
+		return outcome{code: codeNotConnected, back: true, free: true}
+	}
 	if !errors.As(err, &e) {
 		return outcome{code: codeAuthorizeUnknown, back: true}
 	}
@@ -212,6 +215,8 @@ func answered(e *dtmclient.Error) bool {
 func ofRemote(err error) error {
 	var e *dtmclient.Error
 	switch {
+	case errors.Is(err, ErrNotConnected):
+		return fail(codeNotConnected, err)
 	case !errors.As(err, &e):
 		return fail(codeUnreachable, err)
 	case e.Kind == dtmclient.Limited || e.Kind == dtmclient.Unavailable:

@@ -30,10 +30,13 @@ func (s *Service) key(ctx context.Context, a people.Actor, credential string, n 
 	if own.Retired {
 		return k, "credential", fail(codeRetired, nil)
 	}
+	if err = s.connected(ctx, a.Person); err != nil {
+		return k, "credential", err
+	}
 	if k.name, err = s.usable(ctx, a.Person, credential); err != nil {
 		return k, "credential", err
 	}
-	if k.info, err = s.Remote.CredentialInfo(ctx, k.name); err != nil {
+	if k.info, err = s.as(a.Person).CredentialInfo(ctx, k.name); err != nil {
 		return k, "key", ofRemote(err)
 	}
 	if k.info.KeyStatus != "enabled" {

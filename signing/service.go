@@ -25,6 +25,7 @@ import (
 	"time"
 
 	"countersign/audit"
+	"countersign/dtmclient"
 	"countersign/mail"
 	"countersign/pades/trust"
 	"countersign/people"
@@ -37,6 +38,7 @@ type Options struct {
 	Remote      Remote
 	Credentials Credentials
 	Blobs       Blobs
+	Persons     Persons          // nil: Remote speaks for everybody
 	Now         func() time.Time // time.Now
 	Rand        io.Reader        // crypto/rand
 	Log         *slog.Logger     // slog.Default()
@@ -212,6 +214,40 @@ const (
 	spare       = 30 * time.Second
 	rest        = 24 * time.Hour // how long wrong codes in a row are held against a credential
 )
+
+// as is the signing service for what belongs to this person: their credential, codes,
+// approvals and signatures. The clock service is nobody's, and asked through Remote.
+func (s *Service) as(owner people.ID) Remote {
+	if s.Persons == nil {
+		return s.Remote
+	}
+	return s.Persons.As(owner)
+}
+
+// connected refuses what would be done in the name of a person who has not let us in, before
+// anything is counted or sent.
+func (s *Service) connected(ctx context.Context, owner people.ID) error {
+	if s.Persons == nil {
+		return nil
+	}
+	if err := s.Persons.Ready(ctx, owner); err != nil {
+		return ofRemote(err)
+	}
+	return nil
+}
+
+// refusedAsThem finds out, of a call that was refused for its token, whether the person has
+// taken back what they gave: then they can do something about it.
+func (s *Service) refusedAsThem(ctx context.Context, owner people.ID, err error) error {
+	var e *dtmclient.Error
+	if s.Persons == nil || !errors.As(err, &e) || e.Kind != dtmclient.Unauthorized {
+		return err
+	}
+	if now := s.Persons.Ready(ctx, owner); errors.Is(now, ErrNotConnected) {
+		return now
+	}
+	return err
+}
 
 func (s *Service) newID() (string, error) {
 	var b [16]byte

@@ -112,7 +112,7 @@ func (at *authorizing) ask(ctx context.Context, sad *dtmclient.SAD, hash crypto.
 	hashes := at.digests(part)
 	if again {
 		ectx, cancel := context.WithTimeout(ctx, credentialWait)
-		next, err := s.Remote.ExtendTransaction(ectx, at.c.CredentialName, sad.Value, hashes)
+		next, err := s.as(at.c.Owner).ExtendTransaction(ectx, at.c.CredentialName, sad.Value, hashes)
 		cancel()
 		if err != nil {
 			return answer{err: fail(codeNotExtended, err), over: true}
@@ -122,7 +122,7 @@ func (at *authorizing) ask(ctx context.Context, sad *dtmclient.SAD, hash crypto.
 	sctx, cancel := context.WithTimeout(ctx, s.SignWait)
 	defer cancel()
 	s.Reached(PointSign, false)
-	values, err := s.Remote.SignHash(sctx, dtmclient.HashesToSign{CredentialID: at.c.CredentialName, SAD: sad.Value, Hashes: hashes,
+	values, err := s.as(at.c.Owner).SignHash(sctx, dtmclient.HashesToSign{CredentialID: at.c.CredentialName, SAD: sad.Value, Hashes: hashes,
 		Hash: hash, SignAlgo: at.c.SignAlgo, SignParams: at.c.SignParams, ClientData: string(at.c.ID)})
 	if err == nil {
 		s.Reached(PointSign, true)

@@ -186,6 +186,19 @@ type Credentials interface {
 	Fresh(ctx context.Context, id string) (Credential, error)
 }
 
+// ErrNotConnected is answered where calls go out in a person's own name and the person has
+// not let the portal in at DigiCert, or not any more. Nothing was sent.
+var ErrNotConnected = errors.New("the person has to connect first")
+
+// Persons lets calls go out in the name of whom they are for, where the signing service wants
+// that; an adapter in cmd/portal is one.
+type Persons interface {
+	// As is the service as that person sees it.
+	As(p people.ID) Remote
+	// Ready gets what calls in their name need; ErrNotConnected.
+	Ready(ctx context.Context, p people.ID) error
+}
+
 // Remote is what this package needs of the CSC service; *dtmclient.Client is one.
 type Remote interface {
 	CredentialInfo(ctx context.Context, credentialID string) (dtmclient.CredentialInfo, error)

@@ -52,11 +52,11 @@ type config struct {
 	DTMURL          string        `env:"DTM_URL" help:"Address of DigiCert ONE, such as https://one.digicert.com, without /documentmanager. It or DTM_REGION must be set."`
 	DTMPlain        bool          `env:"DTM_PLAIN_HTTP" envDefault:"false" help:"Allow DTM_URL and MAILBOX_URL to be http on another machine. Only for a simulator: keys and codes would be readable on the way."`
 	DTMAPIAuth      string        `env:"DTM_API_AUTH" envDefault:"api-key" help:"Way in for users, validations and credentials: api-key, client (OAuth 2.0 client credentials) or mtls (a client certificate)."`
-	DTMCSCAuth      string        `env:"DTM_CSC_AUTH" envDefault:"client" help:"Way in for signing through the CSC API: client, refresh-token, digest, basic, mtls, or api-key, which accounts for seals take. DigiCert's pages contradict each other here: ask."`
+	DTMCSCAuth      string        `env:"DTM_CSC_AUTH" envDefault:"client" help:"Way in for signing through the CSC API: client, person (every signer connects a DigiCert account of their own), refresh-token, digest, basic, mtls, or api-key, which accounts for seals take. DigiCert's pages contradict each other here: ask."`
 	DTMKey          secret        `env:"DTM_API_KEY" help:"For api-key: API key of the service user that keeps users, validations and credentials."`
-	DTMClientID     string        `env:"DTM_CLIENT_ID" help:"For client and refresh-token: OAuth 2.0 client for signing through the CSC API."`
-	DTMClientSecret secret        `env:"DTM_CLIENT_SECRET" help:"For client and refresh-token: secret of that client."`
-	DTMTokenURL     string        `env:"DTM_TOKEN_URL" help:"For client and refresh-token: where tokens are had. Empty: as the service itself tells."`
+	DTMClientID     string        `env:"DTM_CLIENT_ID" help:"For client, person and refresh-token: OAuth 2.0 client for signing through the CSC API. For person its redirect address is BASE_URL/account/connected."`
+	DTMClientSecret secret        `env:"DTM_CLIENT_SECRET" help:"For client, person and refresh-token: secret of that client."`
+	DTMTokenURL     string        `env:"DTM_TOKEN_URL" help:"For client, person and refresh-token: where tokens are had. Empty: as the service itself tells."`
 	DTMRefresh      secret        `env:"DTM_REFRESH_TOKEN" help:"For refresh-token: what a person's consent once gave. Where the service changes it with each use, the newest one is kept in the database, under MASTER_KEY, for the next start and for other replicas; this one is tried again when that is refused."`
 	DTMUser         string        `env:"DTM_LOGIN_USER" help:"For digest and basic: user of CSC auth/login."`
 	DTMPassword     secret        `env:"DTM_LOGIN_PASSWORD" help:"For digest and basic: that user's password."`

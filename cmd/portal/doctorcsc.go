@@ -27,6 +27,9 @@ func (d *doctor) access(ctx context.Context, f *finding) {
 		f.say(untried, "%s.", cause(d.unkept))
 		return
 	}
+	if d.c.DTMCSCAuth == wayPerson {
+		f.say(ok, "every signer connects an account of their own; register %s/account/connected as redirect address of the client.", d.c.BaseURL)
+	}
 	names, err := remote.CredentialsList(ctx, d.user)
 	var e *dtmclient.Error
 	switch {

@@ -18,7 +18,7 @@ import (
 var csc = []string{"credentials/list", "credentials/info", "credentials/authorize", "credentials/sendOTP", "signatures/signHash"}
 
 // cscNames are the ways in as CSC names them (11.1). DigiCert's certificate and key stand below CSC.
-var cscNames = map[string]string{wayClient: "oauth2client", wayRefresh: "oauth2code", wayDigest: "digest", wayBasic: "basic"}
+var cscNames = map[string]string{wayClient: "oauth2client", wayPerson: "oauth2code", wayRefresh: "oauth2code", wayDigest: "digest", wayBasic: "basic"}
 
 func (d *doctor) dtmNetwork(ctx context.Context, f *finding) {
 	d.reachDTM(ctx, f, d.c.at(d.c.DTMAPIAuth))
@@ -211,7 +211,7 @@ func (d *doctor) olderSpecs(ctx context.Context) string {
 
 // tokens looks at the place where access tokens are had, where the way in takes one from there.
 func (d *doctor) tokens(ctx context.Context, f *finding) {
-	if d.c.DTMCSCAuth != wayClient && d.c.DTMCSCAuth != wayRefresh {
+	if !slices.Contains([]string{wayClient, wayPerson, wayRefresh}, d.c.DTMCSCAuth) {
 		f.say(ok, "DTM_CSC_AUTH=%s needs none from OAuth 2.0.", d.c.DTMCSCAuth)
 		return
 	}

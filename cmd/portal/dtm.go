@@ -18,6 +18,7 @@ const (
 	wayKey     = "api-key"
 	wayClient  = "client"
 	wayRefresh = "refresh-token"
+	wayPerson  = "person"
 	wayDigest  = "digest"
 	wayBasic   = "basic"
 	wayMTLS    = "mtls"
@@ -25,7 +26,7 @@ const (
 
 var (
 	apiWays = []string{wayKey, wayClient, wayMTLS}
-	cscWays = []string{wayClient, wayRefresh, wayDigest, wayBasic, wayMTLS, wayKey}
+	cscWays = []string{wayClient, wayPerson, wayRefresh, wayDigest, wayBasic, wayMTLS, wayKey}
 )
 
 // uses reports whether DTM is entered by one of these ways.
@@ -59,7 +60,7 @@ func (c config) at(way string) string {
 func (c config) authenticator(way string, kept *grants.Service) dtmclient.Authenticator {
 	secret := dtmclient.Secret(c.DTMClientSecret)
 	switch way {
-	case wayClient:
+	case wayClient, wayPerson: // what is nobody's, such as the time, is asked for in the client's own name
 		return dtmclient.ClientCredentials(c.DTMClientID, secret)
 	case wayRefresh:
 		if kept == nil {
@@ -116,7 +117,7 @@ func (c config) carrier() (*http.Client, error) {
 // settings are the variables a way in stands on.
 func settings(way string) []string {
 	switch way {
-	case wayClient:
+	case wayClient, wayPerson:
 		return []string{"DTM_CLIENT_ID", "DTM_CLIENT_SECRET"}
 	case wayRefresh:
 		return []string{"DTM_CLIENT_ID", "DTM_CLIENT_SECRET", "DTM_REFRESH_TOKEN"}
@@ -129,7 +130,7 @@ func settings(way string) []string {
 }
 
 // wayNames are the ways in as doctor says them.
-var wayNames = map[string]string{wayKey: "the API key", wayClient: "the OAuth client", wayRefresh: "the refresh token", wayDigest: "the login by Digest",
+var wayNames = map[string]string{wayKey: "the API key", wayClient: "the OAuth client", wayPerson: "the OAuth client", wayRefresh: "the refresh token", wayDigest: "the login by Digest",
 	wayBasic: "the login by Basic", wayMTLS: "the client certificate"}
 
 // checkDTMAuth holds each way in against what it needs.
@@ -144,8 +145,8 @@ func checkDTMAuth(c config, p *problems) {
 		}
 	}
 	need("DTM_API_KEY", string(c.DTMKey), wayKey)
-	need("DTM_CLIENT_ID", c.DTMClientID, wayClient, wayRefresh)
-	need("DTM_CLIENT_SECRET", string(c.DTMClientSecret), wayClient, wayRefresh)
+	need("DTM_CLIENT_ID", c.DTMClientID, wayClient, wayPerson, wayRefresh)
+	need("DTM_CLIENT_SECRET", string(c.DTMClientSecret), wayClient, wayPerson, wayRefresh)
 	need("DTM_REFRESH_TOKEN", string(c.DTMRefresh), wayRefresh)
 	need("DTM_LOGIN_USER", c.DTMUser, wayDigest, wayBasic)
 	need("DTM_LOGIN_PASSWORD", string(c.DTMPassword), wayDigest, wayBasic)
@@ -159,5 +160,6 @@ func checkDTMAuth(c config, p *problems) {
 	}
 	checkAddress(p, "DTM_MTLS_URL", c.DTMMTLSURL)
 	checkAddress(p, "DTM_TOKEN_URL", c.DTMTokenURL)
+	p.check(!c.uses(wayPerson) || c.DTMTokenURL == "" || strings.HasSuffix(c.DTMTokenURL, "/token"), "DTM_TOKEN_URL", "it must end with /token, since person is the way in: the page where people agree is beside it.")
 	p.check(!plain(c.DTMTokenURL) || c.DTMPlain, "DTM_TOKEN_URL", "it must be https.")
 }

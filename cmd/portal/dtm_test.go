@@ -33,6 +33,7 @@ func TestEveryWayIntoDTMOpensIt(t *testing.T) {
 	for name, more := range map[string][]string{
 		"as it was":        nil,
 		"seal":             {"DTM_CSC_AUTH", "api-key"},
+		"persons":          {"DTM_CSC_AUTH", "person"},
 		"digest":           append([]string{"DTM_CSC_AUTH", "digest"}, login...),
 		"basic":            append([]string{"DTM_CSC_AUTH", "basic"}, login...),
 		"refresh token":    {"DTM_CSC_AUTH", "refresh-token", "DTM_REFRESH_TOKEN", refreshToken(t, s.sim, signer)},
@@ -81,6 +82,8 @@ func TestAWayIntoDTMThatLacksItsSettingsIsTold(t *testing.T) {
 		"no client":                    {[]string{"DTM_CLIENT_ID", "", "DTM_CLIENT_SECRET", ""}, []string{"DTM_CLIENT_ID: it must be set", "DTM_CLIENT_SECRET: it must be set"}},
 		"no client for the API":        {[]string{"DTM_API_AUTH", "client", "DTM_CSC_AUTH", "api-key", "DTM_CLIENT_ID", ""}, []string{"DTM_CLIENT_ID: it must be set, since client"}},
 		"no refresh token":             {[]string{"DTM_CSC_AUTH", "refresh-token"}, []string{"DTM_REFRESH_TOKEN: it must be set"}},
+		"no client for persons":        {[]string{"DTM_CSC_AUTH", "person", "DTM_CLIENT_SECRET", ""}, []string{"DTM_CLIENT_SECRET: it must be set, since person"}},
+		"no page for persons":          {[]string{"DTM_CSC_AUTH", "person", "DTM_TOKEN_URL", "https://token.example.test/give"}, []string{"DTM_TOKEN_URL: it must end with /token"}},
 		"no login":                     {[]string{"DTM_CSC_AUTH", "digest"}, []string{"DTM_LOGIN_USER: it must be set", "DTM_LOGIN_PASSWORD: it must be set"}},
 		"no certificate":               {[]string{"DTM_CSC_AUTH", "mtls"}, []string{"DTM_CLIENT_CERT: it must be set"}},
 		"a certificate that is none":   {[]string{"DTM_CSC_AUTH", "mtls", "DTM_CLIENT_CERT", broken, "DTM_CLIENT_KEY", broken}, []string{"DTM_CLIENT_CERT: certificate and key cannot be read", "DTM_MTLS_URL: it must be https"}},

@@ -3,14 +3,20 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"countersign/blob"
 	"countersign/db"
 	"countersign/dtmclient"
 	"countersign/grants"
+	"countersign/identity"
+	"countersign/people"
+	"countersign/signing"
 )
 
 func (c config) master() (*blob.Master, error) {
@@ -25,6 +31,54 @@ func (c config) master() (*blob.Master, error) {
 func (c config) grants(store *db.DB, master *blob.Master, alarmed func(string), log *slog.Logger) *grants.Service {
 	return grants.New(grants.Options{Store: store.Grants(), Seal: master, ClientID: c.DTMClientID, ClientSecret: dtmclient.Secret(c.DTMClientSecret),
 		RedirectURL: c.BaseURL + "/account/connected", Alarmed: alarmed, Log: log})
+}
+
+// persons lets signing speak in a person's own name.
+type persons struct {
+	client *dtmclient.Client
+	kept   *grants.Service
+}
+
+func (p persons) As(id people.ID) signing.Remote { return p.client.For(speaker{p.kept.As(id)}) }
+func (p persons) Ready(ctx context.Context, id people.ID) error {
+	return notConnected(p.kept.Ready(ctx, id))
+}
+
+// speaker says in signing's words that a person has to connect first.
+type speaker struct{ dtmclient.Authenticator }
+
+func (s speaker) Authenticate(ctx context.Context, r *http.Request) error {
+	return notConnected(s.Authenticator.Authenticate(ctx, r))
+}
+
+func notConnected(err error) error {
+	if errors.Is(err, grants.ErrNotConnected) {
+		return fmt.Errorf("%w: %w", signing.ErrNotConnected, err)
+	}
+	return err
+}
+
+// activeNames are what a person signs with, by its names at DigiCert.
+func activeNames(checks *identity.Service) func(context.Context, people.ID) ([]string, error) {
+	return func(ctx context.Context, id people.ID) (names []string, err error) {
+		own, err := checks.OwnCredentials(ctx, people.Actor{Person: id, Roles: []people.Role{people.Signer}})
+		for _, c := range own {
+			if c.State == identity.CredentialActive {
+				names = append(names, c.Name)
+			}
+		}
+		return names, err
+	}
+}
+
+// reachable lists what an access token opens.
+func reachable(client *dtmclient.Client) func(context.Context, dtmclient.Secret) ([]string, error) {
+	return func(ctx context.Context, access dtmclient.Secret) ([]string, error) {
+		once := dtmclient.Held(func(context.Context, *dtmclient.Client) (dtmclient.Tokens, error) {
+			return dtmclient.Tokens{Access: access, Life: time.Minute}, nil
+		})
+		return client.For(once).CredentialsList(ctx, "")
+	}
 }
 
 var errNoTable = errors.New("the token was not tried: DigiCert may change it with its first use, and the database is not there yet to keep it. " +

@@ -15,6 +15,7 @@ import (
 	"countersign/auth"
 	"countersign/blob"
 	"countersign/db"
+	"countersign/grants"
 	"countersign/handlers"
 	"countersign/identity"
 	"countersign/jobs"
@@ -182,8 +183,15 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 	if c.BuiltBy == "dtm" {
 		builder = remote
 	}
+	var inPerson signing.Persons
+	var connecting *grants.Service
+	if c.DTMCSCAuth == wayPerson {
+		kept.Credentials, kept.Reachable = activeNames(checks), reachable(remote)
+		inPerson, connecting = persons{remote, kept}, kept
+	}
 	documents := signing.NewService(signing.Options{
-		Store: store.Signing(), Remote: remote, Credentials: credentials{checks}, Blobs: blobs{bytes}, Log: log,
+		Persons: inPerson,
+		Store:   store.Signing(), Remote: remote, Credentials: credentials{checks}, Blobs: blobs{bytes}, Log: log,
 		MaxBytes: c.MaxUpload, Quota: signing.Quota{Bytes: c.QuotaBytes, Files: c.QuotaFiles}, Roots: roots, PortalURL: c.BaseURL, Words: templates.Catalogue{},
 		AuthorizeWait: c.DTMAuthorize, Limits: signing.Limits{LocksAfter: c.DTMLocksAfter}, SignWait: 2 * c.DTMSign, NoTimestamp: c.NoTimestamp, SignTogether: c.Together, WithoutClock: c.LateClock, NeedRevocation: c.NeedRevoked, Skew: remote.Skew, Observe: meters.move, Reached: reached[signing.Point](), Alarmed: meters.alarm,
 		Level: c.Level, Fetch: evidenceFetcher(c), Builder: builder,
@@ -217,7 +225,7 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 		return nil, nil, err
 	}
 	app := handlers.New(streams, handlers.Config{
-		Identity: checks, Signing: documents, Work: &work.Service{Store: store.Work(), Signing: documents, Now: time.Now}, Auth: login, Log: auditLog{store, tree, checker}, Tally: tally, People: store.People(), Changes: store,
+		Identity: checks, Signing: documents, Work: &work.Service{Store: store.Work(), Signing: documents, Now: time.Now}, Auth: login, Grants: connecting, Log: auditLog{store, tree, checker}, Tally: tally, People: store.People(), Changes: store,
 		Verify: verifier{roots}, Health: parts{store, folder, &warnings{store: store, failing: meters.failing, now: time.Now}}, Meter: meters, Trouble: func(err error) string { return string(store.Trouble(err)) },
 		Brand:   templates.Brand{Name: c.BrandName, Organization: c.Organization, HelpEmail: c.HelpEmail},
 		BaseURL: c.BaseURL, Issuer: origin(c.Issuer), Hue: c.BrandHue, Chroma: c.BrandChroma,

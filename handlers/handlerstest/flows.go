@@ -169,3 +169,21 @@ func (b *Browser) Suspend(id identity.CredentialID) *Answer {
 	page := "/credentials/" + string(id)
 	return b.Post(page+"/suspend", "seen", b.Seen(page))
 }
+
+// ConsentPage begins to connect a DigiCert account: the address of DigiCert's page.
+func (b *Browser) ConsentPage() string {
+	b.Site.T.Helper()
+	a := b.Get("/account/connect?return_to=/documents")
+	require.Equal(b.Site.T, http.StatusSeeOther, a.StatusCode, a.Body)
+	to := a.Header.Get("Location")
+	require.Contains(b.Site.T, to, "/oauth2/authorize?")
+	return to
+}
+
+// Connect agrees on DigiCert's page as a user there, most often the person, and comes back.
+func (b *Browser) Connect(who string) *Answer {
+	b.Site.T.Helper()
+	back, err := b.Site.Sim.Consent(b.ConsentPage(), who, true)
+	require.NoError(b.Site.T, err)
+	return b.Get(back)
+}

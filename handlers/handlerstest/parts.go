@@ -5,13 +5,17 @@ import (
 	"crypto"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
+	"log/slog"
+	"net/http"
 	"time"
 
 	"countersign/audit"
 	"countersign/blob"
 	"countersign/db"
 	"countersign/dtmclient"
+	"countersign/grants"
 	"countersign/identity"
 	"countersign/pades"
 	"countersign/pades/tsp"
@@ -50,6 +54,49 @@ func (b blobs) Unseal(d signing.DocumentID, key, sealed []byte) ([]byte, error) 
 }
 
 func (b blobs) Free(ctx context.Context) (int64, error) { return b.store.Free(ctx) }
+
+// grantsOf keeps people's refresh tokens.
+func grantsOf(s *Site, client *dtmclient.Client, master *blob.Master, log *slog.Logger) *grants.Service {
+	return grants.New(grants.Options{Store: s.DB.Grants(), Seal: master, Remote: client, ClientID: s.Sim.ClientID, ClientSecret: dtmclient.Secret(s.Sim.ClientSecret),
+		RedirectURL: s.URL + "/account/connected", Now: s.Clock.Now, Log: log,
+		Credentials: func(ctx context.Context, id people.ID) (names []string, err error) {
+			own, err := s.Identity.OwnCredentials(ctx, people.Actor{Person: id, Roles: []people.Role{people.Signer}})
+			for _, c := range own {
+				if c.State == identity.CredentialActive {
+					names = append(names, c.Name)
+				}
+			}
+			return names, err
+		},
+		Reachable: func(ctx context.Context, access dtmclient.Secret) ([]string, error) {
+			return client.For(dtmclient.Held(func(context.Context, *dtmclient.Client) (dtmclient.Tokens, error) {
+				return dtmclient.Tokens{Access: access, Life: time.Minute}, nil
+			})).CredentialsList(ctx, "")
+		}})
+}
+
+type persons struct {
+	client *dtmclient.Client
+	kept   *grants.Service
+}
+
+func (p persons) As(id people.ID) signing.Remote { return p.client.For(speaker{p.kept.As(id)}) }
+func (p persons) Ready(ctx context.Context, id people.ID) error {
+	return notConnected(p.kept.Ready(ctx, id))
+}
+
+type speaker struct{ dtmclient.Authenticator }
+
+func (s speaker) Authenticate(ctx context.Context, r *http.Request) error {
+	return notConnected(s.Authenticator.Authenticate(ctx, r))
+}
+
+func notConnected(err error) error {
+	if errors.Is(err, grants.ErrNotConnected) {
+		return fmt.Errorf("%w: %w", signing.ErrNotConnected, err)
+	}
+	return err
+}
 
 type blobReader struct{ *blob.Reader }
 

@@ -27,6 +27,7 @@ import (
 	"countersign/dtmclient"
 	"countersign/dtmsim"
 	"countersign/dtmsim/dtmtest"
+	"countersign/grants"
 	"countersign/handlers"
 	"countersign/identity"
 	"countersign/idpsim"
@@ -44,6 +45,8 @@ type Options struct {
 	Identity func(*identity.Options)
 	Signing  func(*signing.Options)
 	Handlers func(*handlers.Config)
+	// Persons makes every signer connect a DigiCert account of their own.
+	Persons bool
 	// Wrap stands between the network and the site.
 	Wrap func(http.Handler) http.Handler
 	// Far stands between the network and the simulators.
@@ -63,6 +66,7 @@ type Site struct {
 	Auth     *auth.Auth
 	Identity *identity.Service
 	Signing  *signing.Service
+	Grants   *grants.Service // with Persons
 	App      *handlers.App
 	Clock    *Clock
 	Log      *Log
@@ -156,6 +160,10 @@ func (s *Site) startServices(o Options, log *slog.Logger) {
 	s.Identity = identity.NewService(io)
 	so := signing.Options{Store: s.DB.Signing(), Remote: client, Credentials: credentials{s.Identity}, Blobs: blobs{blob.NewStore(folder, master)},
 		Now: s.Clock.Now, Log: log, Reserve: -1, Lazy: true, Roots: s.Sim.Roots, PortalURL: s.URL, Words: templates.Catalogue{}}
+	if o.Persons {
+		s.Grants = grantsOf(s, client, master, log)
+		so.Persons = persons{client, s.Grants}
+	}
 	change(o.Signing, &so)
 	s.Signing, s.signing = signing.NewService(so), so
 	signer, err := audit.NewSigner("sign.example.test/audit", masterKey)
@@ -173,7 +181,7 @@ func (s *Site) startPages(o Options, log *slog.Logger) {
 	s.Stop = cancel
 	hc := handlers.Config{Identity: s.Identity, Signing: s.Signing, Work: &work.Service{Store: s.DB.Work(), Signing: s.Signing, Now: s.Clock.Now}, Auth: s.Auth, Log: auditLog{s.DB, s.Tree, s.Checker}, Tally: s.Tally, People: s.DB.People(), Changes: s.DB,
 		Verify: verifier{s.Sim.Roots}, Health: fine{}, Brand: templates.Brand{Name: "Countersign", Organization: "Example Works", HelpEmail: "help@example.test"},
-		BaseURL: s.URL, Issuer: s.Provider.URL, Hue: 266, Chroma: 0.165, Trouble: func(err error) string { return string(s.DB.Trouble(err)) }, MaxBytes: 1 << 30, MaxVerify: 1 << 20, Now: s.Clock.Now, Logger: log}
+		BaseURL: s.URL, Issuer: s.Provider.URL, Hue: 266, Chroma: 0.165, Trouble: func(err error) string { return string(s.DB.Trouble(err)) }, MaxBytes: 1 << 30, MaxVerify: 1 << 20, Now: s.Clock.Now, Logger: log, Grants: s.Grants}
 	change(o.Handlers, &hc)
 	s.App, s.pages = handlers.New(stop, hc), hc
 	h := s.App.Handler()

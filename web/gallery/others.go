@@ -24,6 +24,17 @@ func others() []Entry {
 		entry("signed-out-here", "Signed out, here only", templates.SignedOutPage, templates.SignedOut{Page: page(nil, "You are signed out", "")}),
 		entry("account", "Account", templates.AccountPage, account),
 	}
+	for _, c := range []struct{ state, title string }{
+		{"none", "Account: DigiCert to be connected"}, {"open", "Account: DigiCert connected"}, {"ended", "Account: DigiCert has ended it"},
+	} {
+		one := account
+		one.Saved = false
+		one.Connection = templates.Connection{State: c.state, Since: ago(40 * 24 * time.Hour), Back: "/account"}
+		out = append(out, entry("account-digicert-"+c.state, c.title, templates.AccountPage, one))
+	}
+	leaving := page(&ada, "Disconnect your DigiCert account?", "account")
+	leaving.Task, leaving.TaskPath = "Stay connected", "/account"
+	out = append(out, entry("disconnect", "Disconnect DigiCert", templates.DisconnectPage, templates.Disconnect{Page: leaving}))
 	for _, title := range []string{"Help", "Accessibility", "Privacy"} {
 		name := strings.ToLower(title)
 		out = append(out, entry(name, "Text: "+name, templates.TextPage, templates.Text{Page: page(&ada, title, ""), Name: name}))

@@ -146,12 +146,17 @@ func chooses() []Entry {
 			{Credential: basic, Why: "It is suspended. You or an admin can resume it."},
 		},
 	}
+	first, ended := choose, choose
+	first.Connection = templates.Connection{State: "none", Back: "/documents/d-1/sign"}
+	ended.Connection = templates.Connection{State: "ended", Back: "/documents/d-1/sign"}
 	none := choose
 	none.Chosen, none.Choices = "", choose.Choices[1:]
 	wrong := choose
 	wrong.Problem = "DigiCert is too busy at the moment."
 	return []Entry{
 		entry("sign-choose", "Signing: choose", templates.ChoosePage, choose),
+		entry("sign-choose-connect", "Signing: choose, DigiCert to be connected first", templates.ChoosePage, first),
+		entry("sign-choose-again", "Signing: choose, DigiCert to be connected again", templates.ChoosePage, ended),
 		entry("sign-choose-none", "Signing: choose, none usable", templates.ChoosePage, none),
 		entry("sign-choose-problem", "Signing: choose, with a problem", templates.ChoosePage, wrong),
 	}

@@ -45,6 +45,8 @@ func stateName(ctx context.Context, object, state string) string {
 		return DocumentBadge(ctx, signing.Document{State: signing.DocumentState(state)}).Text
 	case "ceremony":
 		return CeremonyBadge(ctx, signing.Ceremony{State: signing.CeremonyState(state)}).Text
+	case "grant":
+		return map[string]string{"open": T(ctx, "connected"), "ended": T(ctx, "ended")}[state]
 	case "signature":
 		return SignatureBadge(ctx, signing.Signature{State: signing.SignatureState(state)}, false).Text
 	}
@@ -68,6 +70,8 @@ func objectName(ctx context.Context, kind string) string {
 		return T(ctx, "Person")
 	case "session":
 		return T(ctx, "Session")
+	case "grant":
+		return T(ctx, "DigiCert account")
 	case "audit":
 		return T(ctx, "Audit log")
 	}
@@ -256,6 +260,14 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 		return T(ctx, "switched the person on again"), T(ctx, "switch the person on again")
 	case "session.begin":
 		return T(ctx, "signed in"), T(ctx, "sign in")
+	case "grant.connect":
+		return T(ctx, "connected a DigiCert account"), T(ctx, "connect a DigiCert account")
+	case "grant.disconnect":
+		return T(ctx, "disconnected a DigiCert account"), T(ctx, "disconnect a DigiCert account")
+	case "grant.revoke":
+		return T(ctx, "had DigiCert revoke a permission"), T(ctx, "have DigiCert revoke a permission")
+	case "grant.end":
+		return T(ctx, "saw DigiCert end a permission"), T(ctx, "end a permission")
 	case "session.end":
 		return T(ctx, "signed out"), T(ctx, "sign out")
 	case "roles.read":

@@ -34,7 +34,7 @@ var commandLine = regexp.MustCompile(`^signing/fsck[a-z]*\.go$`)
 
 // sentencesOf are the packages whose texts reach a page through variables: errors, reasons,
 // titles, notices. There, whatever looks like a text is one.
-var sentencesOf = regexp.MustCompile(`^(handlers|identity|signing|auth)$`)
+var sentencesOf = regexp.MustCompile(`^(handlers|identity|signing|auth|grants)$`)
 
 // notSaid are texts there that no person reads in the portal.
 var notSaid = map[string]string{

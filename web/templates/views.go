@@ -149,6 +149,8 @@ type Choose struct {
 	Choices []CredentialChoice
 	Chosen  identity.CredentialID
 	Problem string // sentence above the choices
+
+	Connection Connection
 }
 
 // TogetherRow is one of several documents that are signed under one approval.
@@ -173,6 +175,8 @@ type Together struct {
 	GoOn    bool   // one that fails does not stop the others
 	Most    int    // how many one approval takes, when these are more; else 0
 	Problem string // sentence above the list
+
+	Connection Connection
 }
 
 // Ceremony is every later step: the state decides which.
@@ -291,6 +295,8 @@ type Credential struct {
 	Events                           []audit.Entry
 	Names                            map[people.ID]string
 	Problem                          string // a command was refused: sentence
+
+	Connection Connection
 }
 
 // Renewal is how far the successor of a credential is.
@@ -336,9 +342,20 @@ type Verify struct {
 // Account is the person's own page.
 type Account struct {
 	Page
-	Sessions []SessionRow
-	Saved    bool
+	Sessions   []SessionRow
+	Saved      bool
+	Connection Connection
 }
+
+// Connection is the person's way into DigiCert, where every signer has to have one of their own.
+type Connection struct {
+	State string // "none", "open", "ended"; empty where nobody needs one
+	Since time.Time
+	Back  string // path to come back to
+}
+
+// Disconnect asks before it is taken away.
+type Disconnect struct{ Page }
 
 // SessionRow is one session of the person.
 type SessionRow struct {
