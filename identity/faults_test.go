@@ -159,8 +159,12 @@ func TestAWholeWayOutlivesTroubleAtEveryCall(t *testing.T) {
 			}
 			for n := from; ; n += step {
 				f := &failing{n: n, after: after}
-				w := &way{rig: newRigOn(t, open), f: f}
-				w.walk()
+				// Each in a test of its own, which gives its database back at the end.
+				went := t.Run(fmt.Sprint("call ", n), func(t *testing.T) {
+					w := &way{rig: newRigOn(t, open), f: f}
+					w.walk()
+				})
+				require.True(t, went)
 				if f.what == "" {
 					t.Logf("%d calls", n-1)
 					require.Greater(t, n, 40)
