@@ -158,6 +158,7 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 		return err
 	})
 	add("open ceremony", func(ctx context.Context) error { _, err := s.OpenCeremony(ctx, "d50"); return err })
+	add("ages of work", func(ctx context.Context) error { _, err := d.WorkAges(ctx, time.UnixMilli(9000)); return err })
 	add("what hangs on a credential", func(ctx context.Context) error { _, err := s.AtStake(ctx, "c10"); return err })
 	add("overdue", func(ctx context.Context) error { _, err := s.Overdue(ctx, time.UnixMilli(9000), 20); return err })
 	add("limits and quota", func(ctx context.Context) error {

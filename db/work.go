@@ -109,6 +109,38 @@ func (s workStore) Counts(ctx context.Context, now time.Time) (map[work.Kind]int
 	return counts, nil
 }
 
+// WorkAges tells of each kind how much waits, how much of it too long, and since when.
+func (d *DB) WorkAges(ctx context.Context, now time.Time) (map[work.Kind]WorkAge, error) {
+	var parts []string
+	var args []any
+	for _, k := range work.Kinds() {
+		columns, from, order := workStore{d}.workOf(k)
+		parts = append(parts, fmt.Sprintf(`SELECT '%s' AS kind, COUNT(*) AS n, COALESCE(SUM(CASE WHEN since <= ? THEN 1 ELSE 0 END), 0) AS late, COALESCE(MIN(since), 0) AS oldest
+			FROM (SELECT %s FROM %s ORDER BY %s LIMIT %d) AS found`, k, columns, from, order, countedTo))
+		args = append(args, ms(now.Add(-k.After())), ms(now))
+	}
+	var rows []struct {
+		Kind   string `db:"kind"`
+		N      int    `db:"n"`
+		Late   int    `db:"late"`
+		Oldest int64  `db:"oldest"`
+	}
+	if err := d.Read.SelectContext(ctx, &rows, d.Read.Rebind(strings.Join(parts, " UNION ALL ")), args...); err != nil {
+		return nil, fmt.Errorf("count waiting work and its age: %w", err)
+	}
+	ages := map[work.Kind]WorkAge{}
+	for _, r := range rows {
+		ages[work.Kind(r.Kind)] = WorkAge{All: r.N, Late: r.Late, Oldest: at(r.Oldest)}
+	}
+	return ages, nil
+}
+
+// WorkAge is what waits of one kind. Counts stop at 1000.
+type WorkAge struct {
+	All, Late int       // Late: longer than it should
+	Oldest    time.Time // zero: nothing waits
+}
+
 // retrier is a queue that can have a job tried again.
 type retrier interface {
 	Retry(ctx context.Context, tx *sql.Tx, id int64) error

@@ -48,9 +48,6 @@ func (a *App) home(r *http.Request) (templates.Home, error) {
 		}
 		view.Review, view.ReviewTotal = rows, view.Waiting
 	}
-	if person.Has(people.Admin) {
-		view.Stuck = a.stuck(r)
-	}
 	if !person.Has(people.Signer) {
 		view.Situation = "auditor"
 		if person.Has(people.Admin) {

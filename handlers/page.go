@@ -47,6 +47,7 @@ func (a *App) pageFor(r *http.Request, title, here string) templates.Page {
 		if counts, err := a.Identity.QueueCounts(r.Context(), actorOf(r)); err == nil {
 			p.Waiting = counts[identity.ValidationAwaitingApproval] + counts[identity.ValidationAwaitingSecond]
 		}
+		p.Stuck = a.stuck(r)
 	}
 	return p
 }

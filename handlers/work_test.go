@@ -49,7 +49,10 @@ func TestStuckWorkIsSeenWithItsCauseAndTriedAgain(t *testing.T) {
 	}
 	require.NotContains(t, page, "waits.pdf", "an admin looks after work, and does not read")
 	require.Contains(t, w.cleo.Get("/").Body, "One thing waits too long")
-	require.NotContains(t, w.ada.Get("/").Body, "waits too long")
+	require.Contains(t, w.cleo.Get("/credentials").Body, "One thing waits too long", "the menu of every page says so")
+	for _, b := range []*handlerstest.Browser{w.ada, w.dora} {
+		require.NotContains(t, b.Get("/credentials").Body, "waits too long")
+	}
 
 	before := w.counts()
 	jobs := len(dbtest.Jobs(t, w.DB))

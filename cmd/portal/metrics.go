@@ -18,6 +18,7 @@ import (
 	"countersign/dtmclient"
 	"countersign/handlers"
 	"countersign/jobs"
+	"countersign/work"
 )
 
 // meters count what happens, for Prometheus. Labels take few values by construction:
@@ -113,6 +114,9 @@ var (
 	waiting      = prometheus.NewDesc("countersign_waiting", "Work that waits: mail, mail_troubled (tried in vain), mail_given_up, jobs_failing (tried three times or more), overdue (past its deadline for ten minutes). Counts stop at 1000.", []string{"what"}, nil)
 	oldest       = prometheus.NewDesc("countersign_audit_oldest_unnumbered_seconds", "Age of the oldest entry of the audit log that has no place in the tree; 0 when none waits.", nil, nil)
 	auditBroken  = prometheus.NewDesc("countersign_audit_broken", "1 when the last check of the whole audit log found that it does not hold, else 0.", nil, nil)
+	workWaiting  = prometheus.NewDesc("countersign_work_waiting", "What waits of each kind of work, also when it may. Counts stop at 1000.", []string{"kind"}, nil)
+	workLate     = prometheus.NewDesc("countersign_work_late", "Of what waits, how much waits longer than it should; the page /work lists it.", []string{"kind"}, nil)
+	workOldest   = prometheus.NewDesc("countersign_work_oldest_seconds", "Age of the oldest of each kind of work that waits; 0 when none does.", []string{"kind"}, nil)
 	auditChecked = prometheus.NewDesc("countersign_audit_checked_timestamp_seconds", "When the last check of the whole audit log ended, in seconds since 1970; 0: there was none.", nil, nil)
 )
 
@@ -122,6 +126,9 @@ func (b backlog) Describe(to chan<- *prometheus.Desc) {
 	to <- oldest
 	to <- auditBroken
 	to <- auditChecked
+	to <- workWaiting
+	to <- workLate
+	to <- workOldest
 }
 
 // Collect is part of prometheus.Collector.
@@ -152,6 +159,25 @@ func (b backlog) Collect(to chan<- prometheus.Metric) {
 	}
 	to <- prometheus.MustNewConstMetric(auditBroken, prometheus.GaugeValue, failed)
 	to <- prometheus.MustNewConstMetric(auditChecked, prometheus.GaugeValue, at)
+	b.ages(ctx, now, to)
+}
+
+// ages are of every kind, so that a series does not come and go.
+func (b backlog) ages(ctx context.Context, now time.Time, to chan<- prometheus.Metric) {
+	ages, err := b.store.WorkAges(ctx, now)
+	if err != nil {
+		to <- prometheus.NewInvalidMetric(workWaiting, err)
+		return
+	}
+	for _, k := range work.Kinds() {
+		age := 0.0
+		if oldest := ages[k].Oldest; !oldest.IsZero() {
+			age = max(now.Sub(oldest).Seconds(), 0)
+		}
+		to <- prometheus.MustNewConstMetric(workWaiting, prometheus.GaugeValue, float64(ages[k].All), string(k))
+		to <- prometheus.MustNewConstMetric(workLate, prometheus.GaugeValue, float64(ages[k].Late), string(k))
+		to <- prometheus.MustNewConstMetric(workOldest, prometheus.GaugeValue, age, string(k))
+	}
 }
 
 // serve answers /metrics on an address of its own until the context ends.

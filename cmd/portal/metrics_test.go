@@ -68,6 +68,9 @@ func TestMetricsAreServedOnAnAddressOfTheirOwn(t *testing.T) {
 		`countersign_audit_oldest_unnumbered_seconds `,
 		`countersign_waiting{what="mail"} 0`,
 		`countersign_waiting{what="overdue"} 0`,
+		`countersign_work_waiting{kind="finishing"} 0`,
+		`countersign_work_late{kind="stopped"} 0`,
+		`countersign_work_oldest_seconds{kind="failingjob"} 0`,
 		`countersign_job_runs_total{kind="look-again-identity",outcome="done"} `,
 		`countersign_build_info{go="go1.`,
 		`go_goroutines `,
@@ -110,6 +113,10 @@ func TestReadinessTellsOfWorkThatIsStuck(t *testing.T) {
 	require.NoError(t, err)
 	for _, statement := range []string{
 		`INSERT INTO outbox (id, recipient, subject, body, about, created_at, due_at, failed_at) VALUES ('m', 'canary@example.test', 'canary', 'canary', 'm', 1, 1, 9999999999999)`,
+		`INSERT INTO people (id, issuer, subject, name, created_at) VALUES ('canary-person', 'i', 's', 'canary', 1)`,
+		`INSERT INTO documents (id, owner, name, size, state, signed, created_at, since) VALUES ('canary-a', 'canary-person', 'canary', 1, 'ready', 1, 1, 1), ('canary-b', 'canary-person', 'canary', 1, 'ready', 1, 1, 1)`,
+		`INSERT INTO extensions (id, owner, state, level, reason, created_at, since, deadline) VALUES ('canary-a', 'canary-person', 'stopped', 'B-LT', 'extend_no_answer', 1, 1, 0),
+			('canary-b', 'canary-person', 'waiting', 'B-LT', 'extend_not_fresh', 9999999999999, 1, 9999999999999)`,
 		`INSERT INTO river_job (args, kind, max_attempts, state, attempt, scheduled_at, metadata) VALUES ('{}', 'finish-signature', 12, 'retryable', 3, '2100-01-01 00:00:00', '{}')`,
 	} {
 		_, err = store.Write.Exec(statement)
@@ -126,11 +133,15 @@ func TestReadinessTellsOfWorkThatIsStuck(t *testing.T) {
 	}
 	require.NoError(t, json.Unmarshal([]byte(body), &told))
 	require.True(t, told.Ready)
-	require.Equal(t, map[string]string{"mail": "mails given up: 1", "retries": "jobs tried three times or more in vain: 1"}, told.Warnings)
+	require.Equal(t, map[string]string{"mail": "mails given up: 1", "retries": "jobs tried three times or more in vain: 1",
+		"work": "waits longer than it should: stopped 1, extending 1; see /work"}, told.Warnings)
 	require.NotContains(t, body, "canary")
 	_, text := fetch(t, "http://"+metrics+"/metrics")
 	require.Contains(t, text, `countersign_waiting{what="mail_given_up"} 1`)
 	require.Contains(t, text, `countersign_waiting{what="jobs_failing"} 1`)
+	require.Contains(t, text, `countersign_work_late{kind="stopped"} 1`)
+	require.Regexp(t, `countersign_work_oldest_seconds\{kind="extending"\} 1\.[0-9]+e\+09`, text)
+	require.NotContains(t, text, "canary", "no id, no name")
 	site.stop(t)
 }
 

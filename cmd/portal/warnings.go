@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"countersign/db"
+	"countersign/work"
 )
 
 const (
@@ -104,5 +105,27 @@ func (w *warnings) look(ctx context.Context) map[string]string {
 	say("retries", b.JobsFailing, "jobs tried three times or more in vain")
 	say("overdue", b.Overdue, "documents, ceremonies or signatures past their deadline that nobody ended")
 	say("mail", b.MailDead, "mails given up")
+	if late := w.late(ctx); late != "" {
+		found["work"] = late
+	}
 	return found
+}
+
+// late names the work that waits longer than it should, but for mails and jobs, which have
+// warnings of their own.
+func (w *warnings) late(ctx context.Context) string {
+	ages, err := w.store.WorkAges(ctx, w.now())
+	if err != nil {
+		return "what waits cannot be counted"
+	}
+	var kinds []string
+	for _, k := range work.Kinds() {
+		if k != work.LostMail && k != work.Mail && k != work.FailingJob && ages[k].Late > 0 {
+			kinds = append(kinds, fmt.Sprintf("%s %d", k, ages[k].Late))
+		}
+	}
+	if len(kinds) == 0 {
+		return ""
+	}
+	return "waits longer than it should: " + strings.Join(kinds, ", ") + "; see /work"
 }

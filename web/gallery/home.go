@@ -91,6 +91,9 @@ func homes() []Entry {
 	admin := home(&una, "admin")
 	admin.Review, admin.ReviewTotal = queue(), 7
 	show("admin", "admin", admin)
+	stuck := admin
+	stuck.Stuck = 3
+	show("admin-stuck", "admin, and work waits too long", stuck)
 	idle := home(&una, "admin")
 	idle.Waiting = 0
 	show("admin-idle", "admin, nobody waits", idle)

@@ -31,8 +31,14 @@ func works() []Entry {
 		{Kind: work.Mail, Rows: []templates.WorkRow{item(work.Mail, "signing.failed", 3, ago(20*time.Minute), in(8*time.Minute))}},
 		{Kind: work.FailingJob, Rows: []templates.WorkRow{item(work.FailingJob, "finish-approval", 5, ago(14*time.Minute), in(10*time.Minute))}},
 	}}
+	calm := page0()
+	calm.Stuck = 0
 	one := templates.Work{Page: page0(), Groups: all.Groups[3:4]}
-	return []Entry{page("all", "everything that can wait", all), page("one", "one kind", one), page("none", "nothing waits", templates.Work{Page: page0()})}
+	return []Entry{page("all", "everything that can wait", all), page("one", "one kind", one), page("none", "nothing waits", templates.Work{Page: calm})}
 }
 
-func page0() templates.Page { return page(&una, "Work that waits", "work") }
+func page0() templates.Page {
+	p := page(&una, "Work that waits", "work")
+	p.Stuck = 13
+	return p
+}

@@ -47,11 +47,13 @@ func homeSentence(ctx context.Context, v Home) string {
 }
 
 // workLink leads to what waits too long, with its number.
-func workLink(ctx context.Context, v Home) string {
-	if v.Stuck == 0 {
+func workLink(ctx context.Context, v Home) string { return stuckWords(ctx, v.Stuck) }
+
+func stuckWords(ctx context.Context, n int) string {
+	if n == 0 {
 		return T(ctx, "Work that waits")
 	}
-	return N(ctx, "One thing waits too long", "{{.Count}} things wait too long", v.Stuck)
+	return N(ctx, "One thing waits too long", "{{.Count}} things wait too long", n)
 }
 
 func waitingSentence(ctx context.Context, v Home) string {

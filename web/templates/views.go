@@ -16,6 +16,7 @@ type Page struct {
 	Title    string         // leads the document title; the situation, not the place
 	Here     string         // menu item the page belongs to: "home", "documents", "review", "credentials", "audit", "verify", "account", or empty
 	Person   *people.Person // nil when nobody is signed in
+	Stuck    int            // for the admin's menu: things that wait too long
 	Waiting  int            // for the admin's menu: identity checks that wait for a decision
 	Flash    string         // one sentence about what was just done; a toast
 	Undo     string         // path to POST to, to undo it; empty when there is nothing to undo
@@ -76,7 +77,6 @@ type Home struct {
 	Total       int         // of own documents
 	Review      []ReviewRow // for admins: what waits, oldest first, at most 5
 	ReviewTotal int
-	Stuck       int // for admins: things that wait too long
 	Upload      UploadForm
 	Usual       string // how long an identity check usually takes, e.g. "a few hours"
 }
