@@ -168,6 +168,25 @@ var mutants = []mutant{
 	{"no renewal for oneself", "identity/renew.go", `	if old.Person == a.Person {`, "", "identity.TestARenewalNeedsAnIdentityCheckThatStillCountsAndAnotherAdmin"},
 	{"the credential is bound to the person at DTM", "identity/manage.go", `		if d.Name != c.Name || p.DTMUser == "" || d.UserID != "" && d.UserID != p.DTMUser {`, "", "identity.TestACredentialOfAnotherDTMUserIsRefused"},
 	{"an admin's suspension", "identity/manage.go", `	if c.State == CredentialSuspended && c.Reason != codeOwner && !people.May(a, people.ManageCredentials) {`, "", "identity.TestSuspendingResumingAndRevoking"},
+	// Signatures that DTM puts together.
+	{"attributes of others are checked", "signing/outside.go", `	if err := adoptFirst(p, got, b.key.hash); err != nil {`, "", "signing.TestAttributesThatAreNotOursAreNotApproved"},
+	{"the hash of others is that of the attributes", "signing/outside.go", `	if string(sum.Sum(nil)) != string(given.Hash) {`, "", "signing.TestAttributesThatAreNotOursAreNotApproved"},
+	{"what others built is rehearsed", "signing/outside.go", `		err = s.rehearse(ctx, g, d, base, p, delta, at)`, `		if err = s.rehearse(ctx, g, d, base, p, delta, at); weakened("what others built is rehearsed") {
+			err = nil
+		}`, "signing.TestATimestampThatReadersWillNotTakeIsNotPutIn"},
+	{"the clock service of others is known", "signing/outside.go", `	if err := s.trustsClock(stamp); err != nil {`, "", "signing.TestATimestampThatReadersWillNotTakeIsNotPutIn"},
+	{"others are asked once", "signing/outside.go", `		(g.Attempts == 0 || g.Waits == codeWaitBuilder)`, `		(g.Attempts == 0 || g.Waits == codeWaitBuilder || weakened("others are asked once"))`, "signing.TestALostStructureIsNotAskedForAgain"},
+	{"what others prepared runs out", "signing/outside.go", `s.now().Before(p.Outside.Until.Add(-hashesSpare)) &&`, `(s.now().Before(p.Outside.Until.Add(-hashesSpare)) || weakened("what others prepared runs out")) &&`, "signing.TestAStructureIsWaitedFor"},
+	{"only what did not happen is waited for", "signing/outside.go", `	if !errors.As(err, &e) || e.MayHaveHappened() {`, `	if !errors.As(err, &e) || e.MayHaveHappened() && !weakened("only what did not happen is waited for") {`, "signing.TestAStructureThatIsNotRightIsNotUsed"},
+	{"attributes of these bytes", "pades/cms/outside.go", `	if !bytes.Equal(claimed, messageDigest) {`, "", "pades/cms.TestOnlyTheRightAttributesOfOthersAreTaken"},
+	{"attributes of this certificate", "pades/cms/outside.go", `	if err := strictESS(ess, chain); err != nil {`, "", "pades/cms.TestOnlyTheRightAttributesOfOthersAreTaken"},
+	{"attributes in DER", "pades/cms/outside.go", `	if !bytes.Equal(set(cbasn1.SET, elements), der) {`, "", "pades/cms.TestOnlyTheRightAttributesOfOthersAreTaken"},
+	{"no attribute that was not asked for", "pades/cms/outside.go", `		default:
+			return nil, fail(Malformed, "the signed attributes say more`, `		case weakened("no attribute that was not asked for"):
+		default:
+			return nil, fail(Malformed, "the signed attributes say more`, "pades/cms.TestOnlyTheRightAttributesOfOthersAreTaken"},
+	{"the value that the key gave", "pades/cms/outside.go", `	case !bytes.Equal(s.Value, value):`, "", "pades/cms.TestOnlyTheRightSignatureOfOthersIsTaken"},
+	{"nothing that a careful writer leaves out", "pades/cms/outside.go", `	if odd := sd.Oddities(true); len(odd) > 0 {`, "", "pades/cms.TestOnlyTheRightSignatureOfOthersIsTaken"},
 	// The audit log.
 	{"the tree grows from where it ends", "db/audittree.go", `	if sizes[0] != from {`, `	if weakened("the tree grows from where it ends") {
 		_, err := tx.ExecContext(ctx, tx.Rebind("UPDATE audit_head SET size = ?, root = ?, at = ?, note = ? WHERE one = 1"), cp.Size, cp.Root, ms(cp.At), cp.Note)

@@ -357,3 +357,22 @@ func TestASigningMadeElsewherePassesItsPoints(t *testing.T) {
 	require.Less(t, at(signing.PointRecord, true), at(signing.PointBuild, false))
 	require.Less(t, at(signing.PointBuild, true), at(signing.PointAppend, false))
 }
+
+// What comes after the release does not care who put the signature together, and neither does a
+// second signature on top.
+func TestAFileThatDTMPutTogetherIsCarriedOn(t *testing.T) {
+	w := newWorld(t, "cp-advanced-p256", elsewhere, extending("B-LTA"))
+	d := w.released("Carried on from elsewhere")
+	require.Equal(t, "dtm", w.builtBy())
+	e := w.tryExtension(d.ID)
+	require.Equal(t, signing.ExtensionReached, e.State, e.Reason)
+	w.clock.pass(31 * time.Second)
+	w.signs(w.document(d.ID))
+	e = w.tryExtension(d.ID)
+	require.Equal(t, signing.ExtensionReached, e.State, e.Reason)
+	result, err := w.Check(ctx, w.ada, d.ID)
+	require.NoError(t, err)
+	require.Equal(t, pades.TotalPassed, result.Indication)
+	require.Equal(t, "B-LTA", w.document(d.ID).Level)
+	require.Equal(t, 2, w.sim.Count(dtmsim.LedgerBuilt, ""))
+}
