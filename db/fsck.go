@@ -202,12 +202,13 @@ func (f Fsck) Intents(ctx context.Context, after signing.SignatureID, n int) ([]
 		ID         string `db:"id"`
 		Ceremony   string `db:"ceremony"`
 		State      string `db:"state"`
+		Reason     string `db:"reason"`
 		Digest     []byte `db:"digest"`
 		IntendedAt int64  `db:"intended_at"`
 		Since      int64  `db:"since"`
 		Sends      int    `db:"sends"`
 	}
-	err := f.Read.SelectContext(ctx, &rows, f.Read.Rebind(`SELECT s.id, s.ceremony, s.state, s.digest, s.intended_at, s.since, c.sends
+	err := f.Read.SelectContext(ctx, &rows, f.Read.Rebind(`SELECT s.id, s.ceremony, s.state, s.reason, s.digest, s.intended_at, s.since, c.sends
 		FROM signatures s JOIN ceremonies c ON c.id = s.ceremony WHERE s.id > ? ORDER BY s.id LIMIT ?`), after, n)
 	if err != nil {
 		return nil, fmt.Errorf("list what was to be signed: %w", err)
@@ -215,7 +216,7 @@ func (f Fsck) Intents(ctx context.Context, after signing.SignatureID, n int) ([]
 	out := make([]signing.Intent, 0, len(rows))
 	for _, r := range rows {
 		out = append(out, signing.Intent{Signature: signing.SignatureID(r.ID), Ceremony: signing.CeremonyID(r.Ceremony), State: signing.SignatureState(r.State),
-			Digest: hex.EncodeToString(r.Digest), Intended: r.IntendedAt > 0, Since: at(r.Since), Sends: r.Sends})
+			Reason: r.Reason, Digest: hex.EncodeToString(r.Digest), Intended: r.IntendedAt > 0, Since: at(r.Since), Sends: r.Sends})
 	}
 	return out, nil
 }

@@ -32,6 +32,14 @@ var changes = []change{
 			if weakened("value") {
 				err = nil
 			}`},
+	// The key is asked once, whatever it answers.
+	{"signing/sign.go", `SignParams: at.c.SignParams, ClientData: string(at.c.ID)})
+	if err == nil {`, `SignParams: at.c.SignParams, ClientData: string(at.c.ID)})
+	if err != nil && weakened("once") {
+		values, err = s.Remote.SignHash(sctx, dtmclient.HashesToSign{CredentialID: at.c.CredentialName, SAD: sad.Value, Hashes: hashes,
+			Hash: hash, SignAlgo: at.c.SignAlgo, SignParams: at.c.SignParams, ClientData: string(at.c.ID)})
+	}
+	if err == nil {`},
 	// A row is changed from the state and the version it was read in, or not at all.
 	{"db/table.go", `		return fmt.Errorf("update %s: %w", t.name, err)
 	}
@@ -114,6 +122,7 @@ func TestEachGuardThatIsTakenOutIsFoundOut(t *testing.T) {
 	}{
 		"intent":         {func(w *world) { w.dieAt(signing.PointSign, true) }, []string{"I5"}},
 		"value":          {(*world).wrongValue, []string{"I7"}},
+		"once":           {(*world).lostAnswer, []string{"I5"}},
 		"version":        {(*world).pressTwenty, []string{"I5", "I9"}},
 		"place":          {func(w *world) { w.dieAt(signing.PointReceived, true) }, []string{"I2"}},
 		"own check":      {(*world).signOnce, []string{"I7"}},
@@ -138,6 +147,7 @@ func TestEachGuardThatIsTakenOutIsFoundOut(t *testing.T) {
 		w := newWorld(t, options{portal: program})
 		w.pressTwenty()
 		w.wrongValue()
+		w.lostAnswer()
 		w.signOnce()
 		w.dieAt(signing.PointSign, true)
 		broken, out := w.fsck()
@@ -202,6 +212,13 @@ func (w *world) wrongValue() {
 	body, err := json.Marshal(map[string][]string{"signatures": {base64.StdEncoding.EncodeToString(make([]byte, 64))}})
 	require.NoError(w.t, err)
 	require.NoError(w.t, w.sim.Fault(dtmsim.Fault{Path: "signatures/signHash", After: true, Status: 200, ContentType: "application/json", Body: string(body)}))
+	_ = w.people[0].work(context.Background(), 1)
+}
+
+// lostAnswer has the key sign and its answer lost on the way.
+func (w *world) lostAnswer() {
+	w.t.Helper()
+	require.NoError(w.t, w.sim.Rehearse("signature-lost", 1, ""))
 	_ = w.people[0].work(context.Background(), 1)
 }
 

@@ -24,6 +24,7 @@ type Intent struct {
 	Signature SignatureID
 	Ceremony  CeremonyID
 	State     SignatureState
+	Reason    string // code
 	Digest    string // hex
 	Intended  bool
 	Since     time.Time
@@ -36,7 +37,8 @@ type Intents interface {
 }
 
 // Ledger holds the rows against what the service says it did: nothing was signed that no
-// row had announced, nothing twice, nothing is called signed that was not (I5); activation
+// row had announced, nothing twice, nothing is called signed that was not, and nobody was told that nothing was
+// signed when it was (I5); activation
 // data was used for its own hashes, once, within five minutes, and no code was sent that is
 // not counted (I13).
 func Ledger(ctx context.Context, store Intents, ledger []LedgerEntry, tell func(Flaw)) (Looked, error) {
@@ -119,6 +121,10 @@ func (b *books) row(r Intent) {
 		if len(entries) == 0 {
 			b.flaw("I5", "signature", string(r.Signature), r.Since, dtmLog, "the service does not know of it (state %s)", r.State)
 		}
+	case SignatureFailed:
+		if len(entries) > 0 && toldNothing(r.Reason) {
+			b.flaw("I5", "signature", string(r.Signature), entries[0].At, dtmLog+report, "the service signed it, and its person was told that nothing was signed (reason %s)", r.Reason)
+		}
 	case SignaturePrepared, SignatureExpired, SignatureCancelled:
 		if len(entries) > 0 {
 			b.flaw("I5", "signature", string(r.Signature), entries[0].At, dtmLog+report, "the service signed it, and the row says that nothing was to be signed (state %s)", r.State)
@@ -127,6 +133,12 @@ func (b *books) row(r Intent) {
 	if len(entries) > 0 && !r.Intended {
 		b.flaw("I5", "signature", string(r.Signature), entries[0].At, dtmLog+report, "the service signed it before a row said so")
 	}
+}
+
+// toldNothing tells whether a code says on its page that nothing was signed.
+func toldNothing(code string) bool {
+	signed := Explain(code).Signed
+	return signed == nothing || signed == nothingSpent || signed == nothingUnspent
 }
 
 const report = "This must not be possible: report it."

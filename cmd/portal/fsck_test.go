@@ -204,6 +204,9 @@ func TestFsckFindsEachThingThatIsBroken(t *testing.T) {
 			e.Hashes = []string{strings.Repeat("ab", 32)}
 			k.ledger = append(k.ledger, e)
 		}},
+		"signed, and told that it was not": {"I4 I5 I9", "was told that nothing was signed", func(k *kept) {
+			k.change("UPDATE signatures SET state = 'failed', reason = 'sign_refused' WHERE id = " + released)
+		}},
 		"never signed": {"I5", "does not know of it", func(k *kept) {
 			k.ledger = slices.DeleteFunc(k.ledger, func(e dtmsim.LedgerEntry) bool { return e.Kind == dtmsim.LedgerSigned })
 		}},
