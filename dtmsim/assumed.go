@@ -125,6 +125,7 @@ type profile struct {
 	AuthMode                    string // "explicit" or "implicit"
 	PIN                         bool
 	OTP                         string // "", "online", "offline"
+	Optional                    string // the factor that may be left out: "PIN", "OTP", "either" (then the other one is demanded)
 	Push                        bool   // implicit, approved on the phone
 	SCAL                        string
 	Multisign                   int
@@ -144,8 +145,16 @@ var profiles = []profile{
 		AuthMode: "implicit", Push: true, SCAL: "2", Multisign: 100},
 	{ID: "cp-basic-single", Name: "Basic natural person, one at a time", Standard: "BASIC", Subject: "NATURAL_PERSON", Key: "P-256", Days: 365,
 		AuthMode: "explicit", OTP: "online", SCAL: "1", Multisign: 1},
-	{ID: "cp-oauth2code", Name: "Advanced natural person, authorized at the provider", Standard: "ADVANCED_PLUS", Subject: "NATURAL_PERSON", Key: "RSA", Days: 730,
-		AuthMode: "oauth2code", SCAL: "2", Multisign: 100, Unlisted: true},
+	{ID: "cp-oauth2code", Name: "Advanced natural person, approval in the browser", Standard: "ADVANCED_PLUS", Subject: "NATURAL_PERSON", Key: "RSA", Days: 730,
+		AuthMode: "oauth2code", SCAL: "2", Multisign: 100},
+	{ID: "cp-totp", Name: "Authenticator alone", Standard: "BASIC", Subject: "NATURAL_PERSON", Key: "P-256", Days: 365,
+		AuthMode: "explicit", OTP: "offline", SCAL: "2", Multisign: 20, Unlisted: true},
+	{ID: "cp-otp-optional", Name: "PIN, and a code by text message that may be left out", Standard: "BASIC", Subject: "NATURAL_PERSON", Key: "P-256", Days: 365,
+		AuthMode: "explicit", PIN: true, OTP: "online", Optional: "OTP", SCAL: "2", Multisign: 20, Unlisted: true},
+	{ID: "cp-pin-optional", Name: "Authenticator, and a PIN that may be left out", Standard: "BASIC", Subject: "NATURAL_PERSON", Key: "P-256", Days: 365,
+		AuthMode: "explicit", PIN: true, OTP: "offline", Optional: "PIN", SCAL: "2", Multisign: 20, Unlisted: true},
+	{ID: "cp-either", Name: "PIN or authenticator", Standard: "BASIC", Subject: "NATURAL_PERSON", Key: "P-256", Days: 365,
+		AuthMode: "explicit", PIN: true, OTP: "offline", Optional: "either", SCAL: "2", Multisign: 20, Unlisted: true},
 	{ID: "cp-rsa2048", Name: "RSA with 2048 bits", Standard: "BASIC", Subject: "SEAL", Key: "RSA-2048", Days: 365, AuthMode: "implicit", SCAL: "2", Multisign: 100, Unlisted: true},
 	{ID: "cp-rsa3072", Name: "RSA with 3072 bits", Standard: "BASIC", Subject: "SEAL", Key: "RSA-3072", Days: 365, AuthMode: "implicit", SCAL: "2", Multisign: 100, Unlisted: true},
 	{ID: "cp-rsa4096", Name: "RSA with 4096 bits", Standard: "BASIC", Subject: "SEAL", Key: "RSA-4096", Days: 365, AuthMode: "implicit", SCAL: "2", Multisign: 100, Unlisted: true},

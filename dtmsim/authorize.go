@@ -201,6 +201,7 @@ func (c *cscCall) factors(cr *credential, p profile, n int, hashes [][]byte) err
 		return c.askPhone(cr, n, hashes)
 	}
 	u := c.Sim.user(cr.User)
+	p = c.without(p)
 	if p.PIN && u.PINLocked {
 		return c.try(LedgerPINTry, cr, "locked", refuse("PIN locked"))
 	}
@@ -216,6 +217,19 @@ func (c *cscCall) factors(cr *credential, p profile, n int, hashes [][]byte) err
 		return c.checkOTP(cr, p, u)
 	}
 	return nil
+}
+
+// without takes the factor out of a profile that may be left out, and was.
+func (c *cscCall) without(p profile) profile {
+	_, pin := c.in["PIN"]
+	_, otp := c.in["OTP"]
+	switch {
+	case !pin && (p.Optional == "PIN" || p.Optional == "either" && otp):
+		p.PIN = false
+	case !otp && (p.Optional == "OTP" || p.Optional == "either" && pin):
+		p.OTP = ""
+	}
+	return p
 }
 
 // try notes a try in the ledger and passes its outcome on.

@@ -216,6 +216,8 @@ func (s *Sim) activate(c *credential) error {
 
 func factorText(p profile) string {
 	switch {
+	case p.AuthMode == "oauth2code":
+		return "Each signing is approved on a page of this service."
 	case p.Push:
 		return "Each signing is approved on your phone."
 	case p.PIN && p.OTP == "online":
@@ -224,6 +226,8 @@ func factorText(p profile) string {
 		return "Signing asks for your PIN and the code your authenticator shows."
 	case p.PIN:
 		return "Signing asks for your PIN."
+	case p.OTP == "offline":
+		return "Signing asks for the code your authenticator shows."
 	case p.OTP == "online":
 		return "Signing asks for a code that is sent to your phone."
 	}

@@ -198,24 +198,31 @@ func (c *cscCall) certInfo(cr *credential, chain string, details bool) map[strin
 	return out
 }
 
+func (p profile) presence(factor string) string {
+	if p.Optional == factor || p.Optional == "either" {
+		return "optional"
+	}
+	return "true"
+}
+
 func pinInfo(p profile) map[string]any {
 	if !p.PIN {
 		return map[string]any{"presence": "false"}
 	}
-	return map[string]any{"presence": "true", "format": "N", "label": "PIN", "description": "The PIN that was mailed to you"}
+	return map[string]any{"presence": p.presence("PIN"), "format": "N", "label": "PIN", "description": "The PIN that was mailed to you"}
 }
 
 func (c *cscCall) otpInfo(cr *credential, p profile) map[string]any {
 	out := map[string]any{"presence": "false"}
 	switch {
 	case p.OTP == "offline":
-		out = map[string]any{"presence": "true", "type": "offline", "format": "N", "ID": "totp-1", "provider": "totp", "label": "Authenticator code",
+		out = map[string]any{"presence": p.presence("OTP"), "type": "offline", "format": "N", "ID": "totp-1", "provider": "totp", "label": "Authenticator code",
 			"description": "Open the authenticator on your phone"}
 	case p.OTP == "online" && c.Sim.user(cr.User).Phone == "":
-		out = map[string]any{"presence": "true", "type": "online", "format": "N", "ID": "mail-1", "provider": "email", "label": "Code by e-mail",
+		out = map[string]any{"presence": p.presence("OTP"), "type": "online", "format": "N", "ID": "mail-1", "provider": "email", "label": "Code by e-mail",
 			"description": "Sent to your e-mail address"}
 	case p.OTP == "online":
-		out = map[string]any{"presence": "true", "type": "online", "format": "N", "ID": "sms-1", "provider": "sms", "label": "Code by text message",
+		out = map[string]any{"presence": p.presence("OTP"), "type": "online", "format": "N", "ID": "sms-1", "provider": "sms", "label": "Code by text message",
 			"description": "Sent to the number that ends in " + lastDigits(c.Sim.user(cr.User).Phone)}
 	}
 	if c.version == "v0" {

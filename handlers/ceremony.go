@@ -5,7 +5,6 @@ import (
 	"errors"
 	"math"
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/a-h/templ"
@@ -22,6 +21,7 @@ func (a *App) showCeremony(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	a.clearFlash(w, r)
+	a.lead(w, r, view.Ceremony)
 	return a.page(w, r, http.StatusOK, templates.CeremonyPage(view))
 }
 
@@ -69,6 +69,7 @@ func (a *App) ceremony(r *http.Request) (view templates.Ceremony, changing bool,
 	switch view.Step {
 	case "check":
 		view.Title = "Checked. Ready for your approval"
+		view.Problem = backBecause(c)
 		err = a.preflight(ctx, r, &view)
 	case "code":
 		view.Title = "Enter the code we sent you"
@@ -77,11 +78,17 @@ func (a *App) ceremony(r *http.Request) (view templates.Ceremony, changing bool,
 			view.ResendIn = max(0, int(math.Ceil((a.Signing.Limits.SendEvery - a.Now().Sub(c.CodeSentAt)).Seconds())))
 		}
 		view.CodeError, view.PINError = factorErrors(c)
+		view.Problem = backBecause(c)
 		if !c.Factor.Sent() { // there was no page before this one that told of them
 			err = a.preflight(ctx, r, &view)
 		}
+	case "consent":
+		view.Title = "DigiCert waits for your approval"
 	case "progress":
 		view.Title = "Signing"
+		if c.Factor.Push() && c.State == signing.CeremonyAuthorizing {
+			view.PhoneLeft = max(0, int(math.Ceil((signing.PhoneWait - a.Now().Sub(c.Since)).Seconds())))
+		}
 		view.Task = "Leave this page"
 		changing = true
 		if view.Many != nil {
@@ -111,34 +118,11 @@ func (a *App) ceremony(r *http.Request) (view templates.Ceremony, changing bool,
 		view.Failed.Reference = referenceOf(r)
 		view.Title = view.Failed.Title
 	}
-	if view.Step == "check" || view.Step == "code" || view.Step == "progress" {
+	if view.Step == "check" || view.Step == "code" || view.Step == "consent" || view.Step == "progress" {
 		view.Live = "/ceremonies/" + string(id) + "/live"
 		changing = true
 	}
 	return view, changing, err
-}
-
-func stepOf(c signing.Ceremony, s signing.Signature) string {
-	switch s.State {
-	case signing.SignatureReleased:
-		return "result"
-	case signing.SignatureFailed, signing.SignatureOutcomeUnknown, signing.SignatureExpired, signing.SignatureCancelled:
-		return "failed"
-	case signing.SignatureIntended, signing.SignatureSigned, signing.SignatureAssembled:
-		return "progress"
-	}
-	switch c.State {
-	case signing.CeremonyPrepared:
-		if c.Factor.Sent() {
-			return "check"
-		}
-		return "code" // a PIN, an app's code, or nothing to enter: no code has to be sent
-	case signing.CeremonyCodeSent:
-		return "code"
-	case signing.CeremonyAuthorizing, signing.CeremonyAuthorized, signing.CeremonyUsed:
-		return "progress"
-	}
-	return "failed"
 }
 
 // preflight is the list of checks as it stands. Of many documents the reading is one line, and
@@ -251,56 +235,6 @@ func (a *App) resultOf(ctx context.Context, r *http.Request, s signing.Signature
 	return nil, errors.New("the released signature is not in the stored file")
 }
 
-// factorErrors tells what was wrong with the last try: wrong, expired and locked are
-// three things.
-func factorErrors(c signing.Ceremony) (code, pin string) {
-	switch c.Reason {
-	case "otp_wrong":
-		return "wrong", ""
-	case "otp_expired":
-		return "expired", ""
-	case "otp_locked":
-		return "locked", ""
-	case "pin_wrong":
-		return "", "wrong"
-	case "pin_locked":
-		return "", "locked"
-	}
-	return "", ""
-}
-
-// failedBecause tells what happened, whether anything was signed and who can help.
-func failedBecause(c signing.Ceremony, s signing.Signature) templates.Problem {
-	reason := s.Reason
-	if reason == "" {
-		reason = c.Reason
-	}
-	explained := signing.Explain(reason)
-	p := templates.Problem{Title: "Nothing was signed", Sentence: explained.Sentence, Who: explained.Who, Signed: "Nothing was signed.",
-		WayOn: "Start again", WayPath: "/documents/" + string(s.Document) + "/sign"}
-	if explained.Signed != "" {
-		p.Signed = explained.Signed
-	}
-	if !strings.HasPrefix(p.Signed, "Nothing was signed") { // DigiCert may have made a signature, or has
-		p.Title = "There is no signed file"
-	}
-	switch s.State {
-	case signing.SignatureOutcomeUnknown:
-		p.Title = "We do not know whether DigiCert signed"
-		p.Signed = "A signature may exist at DigiCert, but no signed file was made or given out. We never ask twice by ourselves."
-	case signing.SignatureCancelled:
-		p.Title = "You stopped here"
-	case signing.SignatureExpired:
-		p.Title = "The time for this ran out"
-	case signing.SignatureFailed:
-		if len(s.Value) > 0 {
-			p.Title = "The signed file did not pass our check"
-			p.Signed = "DigiCert signed, but the file was not given out."
-		}
-	}
-	return p
-}
-
 func (a *App) sendCode(w http.ResponseWriter, r *http.Request) error {
 	id := signing.CeremonyID(r.PathValue("id"))
 	if _, err := a.Signing.SendCode(r.Context(), actorOf(r), id); err != nil {
@@ -315,7 +249,7 @@ func (a *App) authorize(w http.ResponseWriter, r *http.Request) error {
 	}
 	factors := signing.Factors{OTP: signing.Secret(r.PostForm.Get("otp")), PIN: signing.Secret(r.PostForm.Get("pin"))}
 	id := signing.CeremonyID(r.PathValue("id"))
-	if _, err := a.Signing.Authorize(r.Context(), actorOf(r), id, factors); err != nil {
+	if _, err := a.Signing.Approve(r.Context(), actorOf(r), id, factors); err != nil {
 		return a.ceremonyAgain(w, r, err)
 	}
 	return a.redirect(w, r, "/ceremonies/"+string(id), "")
@@ -358,6 +292,7 @@ func (a *App) ceremonyAgain(w http.ResponseWriter, r *http.Request, cause error)
 			view.Problem = &problem
 		}
 	}
+	a.lead(w, r, view.Ceremony)
 	return a.page(w, r, status, templates.CeremonyPage(view))
 }
 

@@ -99,9 +99,12 @@ func (a *App) Routes() []Route {
 
 		{"GET", "/sign", Signers, false, a.chooseTogether},
 		{"POST", "/sign", Signers, false, a.beginTogether},
+		{"GET", "/ceremonies/approved", Anyone, false, a.takeConsent}, // says itself whom it takes: an address to come back to must not hold a code
+		{"GET", notUsedPath, Signers, false, a.showNotTaken},
 		{"GET", "/ceremonies/{id}", Signers, false, a.showCeremony},
 		{"GET", "/ceremonies/{id}/live", Signers, true, a.watchCeremony},
 		{"POST", "/ceremonies/{id}/code", Signers, false, a.sendCode},
+		{"POST", "/ceremonies/{id}/consent", Signers, false, a.askConsent},
 		{"POST", "/ceremonies/{id}/authorize", Signers, false, a.authorize},
 		{"POST", "/ceremonies/{id}/cancel", Signers, false, a.cancelCeremony},
 		{"POST", "/ceremonies/{id}/without", Signers, false, a.takeOut},

@@ -25,6 +25,7 @@ import (
 	"countersign/db/dbtest"
 	"countersign/dtmsim"
 	"countersign/handlers/handlerstest"
+	"countersign/signing"
 )
 
 // wire keeps the secrets that pass between the site and the far side.
@@ -149,6 +150,20 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	code = w.ada.Code(id)
 	tap.keep("code", code)
 	require.Equal(t, 303, w.ada.Approve(id, code).StatusCode)
+	// And two at the provider's page: one taken, one that nobody asked for.
+	theirs := w.eve.Credential(w.cleo, "cp-oauth2code").ID
+	w.eve.Connect(w.eve.Person().Email)
+	at := w.eve.Begin(w.eve.Upload("canary-3.pdf", handlerstest.PDF()), theirs)
+	back, err := url.Parse(w.eve.Clicked(w.eve.Consent(at), true))
+	require.NoError(t, err)
+	tap.keep("state of a consent", back.Query().Get("state"))
+	tap.keep("code of a consent", back.Query().Get("code"))
+	w.ada.Get(back.String())
+	w.Browser().Get(back.String())
+	w.eve.Get(back.String())
+	w.Done()
+	_, signatures := w.Ceremony(at)
+	require.Equal(t, signing.SignatureReleased, signatures[0].State)
 	w.Sim.Trouble(dtmsim.Fault{Path: "audit-log", Status: 401, Body: `{"errors":[{"code":"unauthorized","message":"bad key ` + w.Sim.APIKey + `"}]}`})
 	w.dora.Get("/audit/dtm")
 
@@ -183,7 +198,7 @@ func TestNoSecretIsWrittenAnywhere(t *testing.T) {
 	for _, what := range tap.seen {
 		kinds[what]++
 	}
-	for _, what := range []string{"SAD", "access_token", "refresh_token", "id_token", "code", "wrong code", "PIN", "session cookie", "authorization code", "code verifier", "state", "nonce", "configured secret"} {
+	for _, what := range []string{"SAD", "access_token", "refresh_token", "id_token", "code", "wrong code", "PIN", "session cookie", "authorization code", "code verifier", "state", "nonce", "configured secret", "state of a consent"} {
 		require.NotZero(t, kinds[what], "no %s was seen: the test looks for nothing", what)
 	}
 

@@ -219,16 +219,8 @@ func (a *App) many(r *http.Request, view *templates.Ceremony, signatures []signi
 }
 
 func stepOfMany(c signing.Ceremony, rows []templates.TogetherRow) string {
-	switch c.State {
-	case signing.CeremonyPrepared:
-		if c.Factor.Sent() {
-			return "check"
-		}
-		return "code"
-	case signing.CeremonyCodeSent:
-		return "code"
-	case signing.CeremonyAuthorizing, signing.CeremonyAuthorized:
-		return "progress"
+	if step := stepBefore(c); step != "" {
+		return step
 	}
 	step := "failed"
 	for _, row := range rows {

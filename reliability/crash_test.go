@@ -33,7 +33,7 @@ func (w *world) killed(where string) {
 	w.outcomes()
 }
 
-// goOn enters the PIN in every ceremony that still waits for one: a death costs nobody
+// goOn enters the PIN, or goes to the provider's page, in every ceremony that still waits for one: a death costs nobody
 // what they had begun.
 func (w *world) goOn() {
 	w.t.Helper()
@@ -107,6 +107,13 @@ func (w *world) die(p signing.Point, done bool) {
 	where := string(p) + map[bool]string{true: ":after", false: ":before"}[done]
 	first := w.people[0]
 	for _, who := range w.people[1:] {
+		if who.consent {
+			if p == signing.PointConsent || p == signing.PointRedeem {
+				first = who
+				break
+			}
+			continue
+		}
 		// Before a code has to be sent, somebody with a PIN does as well.
 		if slices.Index(signing.Points(), p) >= slices.Index(signing.Points(), signing.PointCount) && !who.rests() {
 			first = who
@@ -134,9 +141,6 @@ func points() (all []struct {
 	done bool
 }) {
 	for _, p := range signing.Points() {
-		if p == signing.PointConsent || p == signing.PointRedeem {
-			continue // no page leads there yet
-		}
 		for _, done := range []bool{false, true} {
 			all = append(all, struct {
 				p    signing.Point
@@ -186,7 +190,7 @@ func TestADeathAtEveryPointLosesNothingAndSignsNothingTwice(t *testing.T) {
 	t.Parallel()
 	var sum tally
 	rounds(t, 20, func(t *testing.T, o options) {
-		w := newWorld(t, o)
+		w := newWorld(t, o.withConsent())
 		for _, at := range points() {
 			w.die(at.p, at.done)
 		}
@@ -225,7 +229,7 @@ func TestADeathAtAnyMomentLosesNothing(t *testing.T) {
 	}
 	var sum tally
 	rounds(t, n, func(t *testing.T, o options) {
-		w := newWorld(t, o)
+		w := newWorld(t, o.withConsent())
 		for range kills {
 			w.anyMoment()
 		}

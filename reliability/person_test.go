@@ -31,6 +31,7 @@ type person struct {
 	subject    string
 	email      string
 	code       bool   // codes are sent to them; else a PIN is all
+	consent    bool   // or they approve at the provider's page
 	check      string // their identity check
 	credential string
 }
@@ -122,7 +123,8 @@ func (w *world) settle() {
 	admin := w.signIn("admin")
 	for i := range w.signers {
 		who := w.signIn(fmt.Sprint("signer", i))
-		who.code = i > 0
+		who.consent = w.consent && i == w.signers-1
+		who.code = i > 0 && !who.consent
 		w.arrived++
 		who.ask()
 		w.people = append(w.people, who)
@@ -163,6 +165,9 @@ func (p *person) standard() string {
 func (p *person) profile() string {
 	if p.code {
 		return "cp-basic-single"
+	}
+	if p.consent {
+		return "cp-oauth2code"
 	}
 	return "cp-advanced-p256"
 }
@@ -275,6 +280,9 @@ func (p *person) begin(ctx context.Context, documents ...string) (ceremony strin
 
 // approve enters the factors for n documents, and has a code sent first where there is one.
 func (p *person) approve(ctx context.Context, ceremony string, n int) error {
+	if p.consent {
+		return p.thereAndBack(ctx, ceremony, n)
+	}
 	fields := []string{"pin", p.w.sim.PIN(p.email)}
 	if p.code {
 		a, err := p.post(ctx, "/ceremonies/"+ceremony+"/code")
@@ -296,6 +304,42 @@ func (p *person) approve(ctx context.Context, ceremony string, n int) error {
 	}
 	p.w.journal.note(acknowledged{kind: "approval", id: ceremony, n: n})
 	return nil
+}
+
+// thereAndBack approves n documents at the provider's page, and waits for what comes of it.
+func (p *person) thereAndBack(ctx context.Context, ceremony string, n int) error {
+	a, err := p.post(ctx, "/ceremonies/"+ceremony+"/consent")
+	if err != nil {
+		return err
+	}
+	if a.status != http.StatusSeeOther {
+		return fmt.Errorf("the way to the provider was answered %d: %.300s", a.status, a.text)
+	}
+	p.w.journal.note(acknowledged{kind: "code", id: ceremony})
+	back, err := p.w.sim.Consent(a.to, "", true)
+	if err != nil {
+		return err
+	}
+	if a, err = p.get(ctx, back); err != nil {
+		return err
+	}
+	if a.to != "/ceremonies/"+ceremony {
+		return fmt.Errorf("the way back was answered %d, to %s", a.status, a.to)
+	}
+	for ctx.Err() == nil {
+		if a, err = p.get(ctx, "/ceremonies/"+ceremony); err != nil {
+			return err
+		}
+		if strings.Contains(a.text, `data-stage="result"`) {
+			p.w.journal.note(acknowledged{kind: "approval", id: ceremony, n: n})
+			return nil
+		}
+		if !strings.Contains(a.text, `data-stage="progress"`) {
+			return fmt.Errorf("it was not signed: %.300s", a.text)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	return ctx.Err()
 }
 
 // acknowledged is one answer that somebody got.

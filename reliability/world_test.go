@@ -79,6 +79,7 @@ type world struct {
 	rng      *rand.Rand
 	people   []*person
 	signers  int
+	consent  bool    // the last of them approves at the provider's page
 	arrived  int     // of them, where they come one by one
 	outside  *person // looks at DTM itself
 	asked    asked
@@ -95,6 +96,12 @@ type options struct {
 	env      []string
 	signers  int  // 3, or 6 in the long form
 	bare     bool // nobody is there yet
+	consent  bool // one signer more, who approves at the provider's page
+}
+
+func (o options) withConsent() options {
+	o.consent = true
+	return o
 }
 
 func newWorld(t testing.TB, o options) *world {
@@ -138,7 +145,10 @@ func prepared(t testing.TB, o options) *world {
 			o.signers = 6
 		}
 	}
-	w := &world{t: t, portal: o.portal, dir: t.TempDir(), postgres: o.postgres, signers: o.signers, seed: o.seed, rng: rand.New(rand.NewPCG(o.seed, 1))}
+	if o.consent {
+		o.signers++
+	}
+	w := &world{t: t, portal: o.portal, dir: t.TempDir(), postgres: o.postgres, signers: o.signers, consent: o.consent, seed: o.seed, rng: rand.New(rand.NewPCG(o.seed, 1))}
 	w.database = "sqlite:" + filepath.Join(w.dir, "portal.db")
 	if w.postgres {
 		w.database = dbtest.PostgresURL(t)
@@ -302,7 +312,7 @@ func (w *world) pass(goesOn bool) {
 	const past = int64(40 * time.Minute / time.Millisecond)
 	ceremonies, signatures := "", ""
 	if goesOn {
-		ceremonies, signatures = " AND state NOT IN ('prepared', 'code_sent')", " AND state <> 'prepared'"
+		ceremonies, signatures = " AND state NOT IN ('prepared', 'code_sent', 'consenting')", " AND state <> 'prepared'"
 	}
 	w.open(func(d *db.DB) {
 		for _, statement := range []string{
@@ -324,7 +334,7 @@ func (w *world) recovered(goesOn bool) {
 	w.t.Helper()
 	ceremonies, signatures := "'authorizing', 'authorized'", "'intended', 'signed', 'assembled'"
 	if !goesOn {
-		ceremonies, signatures = ceremonies+", 'prepared', 'code_sent'", signatures+", 'prepared'"
+		ceremonies, signatures = ceremonies+", 'prepared', 'code_sent', 'consenting'", signatures+", 'prepared'"
 	}
 	waiting := `SELECT (SELECT COUNT(*) FROM documents WHERE state IN ('receiving', 'checking'))
 		+ (SELECT COUNT(*) FROM ceremonies WHERE state IN (` + ceremonies + `)) + (SELECT COUNT(*) FROM signatures WHERE state IN (` + signatures + `))`

@@ -28,9 +28,9 @@ func (s *Service) Authorize(ctx context.Context, a people.Actor, id CeremonyID, 
 	return s.authorize(ctx, a, id, f, false)
 }
 
-// AskPhone is Authorize for a page: where the provider itself asks the person, which takes up to
+// Approve is Authorize for a page: where the provider itself asks the person, which takes up to
 // a minute, it is answered as soon as the claim is made, and goes on by itself.
-func (s *Service) AskPhone(ctx context.Context, a people.Actor, id CeremonyID, f Factors) (Ceremony, error) {
+func (s *Service) Approve(ctx context.Context, a people.Actor, id CeremonyID, f Factors) (Ceremony, error) {
 	return s.authorize(ctx, a, id, f, true)
 }
 
@@ -299,8 +299,11 @@ func (s *Service) prepared(ctx context.Context, d Document, g Signature) (*prepa
 // again, or for good.
 func (at *authorizing) back(ctx context.Context, err error) error {
 	o := ofAuthorize(err)
-	if at.consent != nil {
+	switch {
+	case at.consent != nil:
 		o = ofExchange(err)
+	case at.c.Factor.Push() && declined(err):
+		o = outcome{code: codePhoneDeclined, back: true}
 	}
 	why := fail(o.code, err)
 	var e *dtmclient.Error

@@ -64,6 +64,7 @@ const (
 	codeConsentRefused = "consent_refused"
 	codeConsentNoSAD   = "consent_no_sad"
 	codeDeclined       = "declined"
+	codePhoneDeclined  = "phone_declined"
 
 	codeNotSent      = "code_not_sent"
 	codeOTPEmpty     = "otp_empty"
@@ -212,6 +213,8 @@ var catalogue = map[string]Error{
 	codeConsentRefused: {Kind: KindRemote, Sentence: "DigiCert did not accept the approval from its page.", Signed: nothing, Who: youThere},
 	codeConsentNoSAD:   {Kind: KindRemote, Sentence: "DigiCert answered the approval with something that cannot sign.", Signed: nothing, Who: adminKnows},
 	codeDeclined:       {Kind: KindConflict, Sentence: "You declined at DigiCert.", Signed: nothing, Who: "You can go there again, or stop here."},
+
+	codePhoneDeclined: {Kind: KindConflict, Sentence: "The approval was declined on your phone.", Signed: nothing, Who: "You can ask for the approval again, or stop here."},
 
 	codeNotSent:      {Kind: KindConflict, Sentence: "No code was sent yet.", Signed: nothing, Who: youNewCode},
 	codeOTPEmpty:     {Kind: KindInvalid, Sentence: "The code is missing.", Signed: nothing, Who: "Enter the code that was sent to you."},

@@ -33,6 +33,9 @@ type Ceremony struct {
 	Version        int64
 }
 
+// PhoneWait is how long the provider waits for an approval on the phone (DTM answers 504 then).
+const PhoneWait = time.Minute
+
 // Factor is the shape of the second factor, taken from credentials/info.
 type Factor struct {
 	Mode      string // CSC authMode: "explicit", "implicit", "oauth2code"

@@ -173,6 +173,12 @@ func ofAuthorize(err error) outcome {
 	return outcome{code: codeRemoteRefused}
 }
 
+// declined reports whether the service says that the person did not want to.
+func declined(err error) bool {
+	var e *dtmclient.Error
+	return errors.As(err, &e) && e.Kind == dtmclient.Denied && e.Code == "access_denied"
+}
+
 // ofSignHash says what an error of signatures/signHash means: the code, and whether the
 // outcome is not known, which is so for anything but a clear refusal, a request that never
 // left, and a whole answer that is not what was asked for.

@@ -17,7 +17,8 @@ import (
 var ctx = context.Background()
 
 func TestEveryKindOfCredentialSigns(t *testing.T) {
-	for _, profile := range []string{"cp-basic", "cp-advanced", "cp-advanced-p256", "cp-advanced-totp", "cp-advanced-push", "cp-basic-single"} {
+	for _, profile := range []string{"cp-basic", "cp-advanced", "cp-advanced-p256", "cp-advanced-totp", "cp-advanced-push", "cp-basic-single", "cp-oauth2code",
+		"cp-totp", "cp-otp-optional", "cp-pin-optional", "cp-either"} {
 		t.Run(profile, func(t *testing.T) {
 			w := newWorld(t, profile)
 			original := page("A contract", 0)
@@ -26,8 +27,15 @@ func TestEveryKindOfCredentialSigns(t *testing.T) {
 			if c.Factor.Mode == "implicit" {
 				w.sim.Phone(w.signer.UserID, true)
 			}
-			c, err := w.Authorize(ctx, w.ada, c.ID, w.factors())
-			require.NoError(t, err)
+			if c.Factor.Consent() {
+				address, err := w.AskConsent(ctx, w.ada, c.ID, sessionA)
+				require.NoError(t, err)
+				require.NoError(t, w.taken(w.clicked(address, true)))
+			} else {
+				_, err := w.Authorize(ctx, w.ada, c.ID, w.asked(c.Factor))
+				require.NoError(t, err)
+			}
+			c, _ = w.state(c)
 			require.Equal(t, signing.CeremonyUsed, c.State)
 
 			_, g := w.state(c)

@@ -261,6 +261,18 @@ func (w *world) factors() signing.Factors {
 	return f
 }
 
+// asked are the factors that a page asks for, and no others.
+func (w *world) asked(f signing.Factor) (in signing.Factors) {
+	all := w.factors()
+	if f.NeedsPIN() {
+		in.PIN = all.PIN
+	}
+	if f.NeedsOTP() {
+		in.OTP = all.OTP
+	}
+	return in
+}
+
 func (w *world) state(c signing.Ceremony) (signing.Ceremony, signing.Signature) {
 	w.t.Helper()
 	c, signatures, err := w.Ceremony(context.Background(), w.ada, c.ID)

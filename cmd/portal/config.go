@@ -54,8 +54,8 @@ type config struct {
 	DTMAPIAuth      string        `env:"DTM_API_AUTH" envDefault:"api-key" help:"Way in for users, validations and credentials: api-key, client (OAuth 2.0 client credentials) or mtls (a client certificate)."`
 	DTMCSCAuth      string        `env:"DTM_CSC_AUTH" envDefault:"client" help:"Way in for signing through the CSC API: client, person (every signer connects a DigiCert account of their own), refresh-token, digest, basic, mtls, or api-key, which accounts for seals take. DigiCert's pages contradict each other here: ask."`
 	DTMKey          secret        `env:"DTM_API_KEY" help:"For api-key: API key of the service user that keeps users, validations and credentials."`
-	DTMClientID     string        `env:"DTM_CLIENT_ID" help:"For client, person and refresh-token: OAuth 2.0 client for signing through the CSC API. For person its redirect address is BASE_URL/account/connected."`
-	DTMClientSecret secret        `env:"DTM_CLIENT_SECRET" help:"For client, person and refresh-token: secret of that client."`
+	DTMClientID     string        `env:"DTM_CLIENT_ID" help:"For client, person and refresh-token: OAuth 2.0 client for signing through the CSC API; also for credentials that people approve at the service's own page (oauth2code). Its redirect addresses are BASE_URL/account/connected for person and BASE_URL/ceremonies/approved for such credentials."`
+	DTMClientSecret secret        `env:"DTM_CLIENT_SECRET" help:"Secret of that client."`
 	DTMTokenURL     string        `env:"DTM_TOKEN_URL" help:"For client, person and refresh-token: where tokens are had. Empty: as the service itself tells."`
 	DTMRefresh      secret        `env:"DTM_REFRESH_TOKEN" help:"For refresh-token: what a person's consent once gave. Where the service changes it with each use, the newest one is kept in the database, under MASTER_KEY, for the next start and for other replicas; this one is tried again when that is refused."`
 	DTMUser         string        `env:"DTM_LOGIN_USER" help:"For digest and basic: user of CSC auth/login."`

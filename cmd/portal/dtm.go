@@ -11,6 +11,7 @@ import (
 
 	"countersign/dtmclient"
 	"countersign/grants"
+	"countersign/signing"
 )
 
 // The ways in that DTM_API_AUTH and DTM_CSC_AUTH may name.
@@ -127,6 +128,11 @@ func settings(way string) []string {
 		return []string{"DTM_CLIENT_CERT", "DTM_CLIENT_KEY"}
 	}
 	return []string{"DTM_API_KEY"}
+}
+
+// oauth is what the provider's page for approvals knows the site by.
+func (c config) oauth() signing.OAuthClient {
+	return signing.OAuthClient{ID: c.DTMClientID, Secret: dtmclient.Secret(c.DTMClientSecret), RedirectURI: c.BaseURL + "/ceremonies/approved"}
 }
 
 // wayNames are the ways in as doctor says them.

@@ -66,7 +66,7 @@ func serve(ctx context.Context) error {
 			return err
 		}
 	}
-	site, workers, err := build(streams, c, store, meters, log)
+	site, workers, documents, err := build(streams, c, store, meters, log)
 	if err != nil {
 		return err
 	}
@@ -88,17 +88,17 @@ func serve(ctx context.Context) error {
 	case err = <-stopped:
 	case <-ctx.Done():
 	}
-	return errors.Join(err, drain(c, server, workers, endStreams, log))
+	return errors.Join(err, drain(c, server, documents, workers, endStreams, log))
 }
 
-// drain lets running requests and jobs end, and no longer than the configured time.
-func drain(c config, server *http.Server, workers *jobs.Workers, endStreams context.CancelFunc, log *slog.Logger) error {
+// drain lets running requests, what goes on after them, and jobs end, and no longer than the configured time.
+func drain(c config, server *http.Server, documents *signing.Service, workers *jobs.Workers, endStreams context.CancelFunc, log *slog.Logger) error {
 	log.Info("draining")
 	ctx, cancel := context.WithTimeout(context.Background(), c.DrainTime)
 	defer cancel()
 	endStreams()
 	err := server.Shutdown(ctx)
-	return errors.Join(err, workers.Stop(ctx))
+	return errors.Join(err, documents.Wait(ctx), workers.Stop(ctx))
 }
 
 // protocols: HTTP/1.1 only. The HTTP/2 server of the Go releases this is built with has
@@ -148,29 +148,29 @@ func migrate(ctx context.Context) error {
 }
 
 // build wires the parts; nothing here decides anything.
-func build(streams context.Context, c config, store *db.DB, meters *meters, log *slog.Logger) (http.Handler, *jobs.Workers, error) {
+func build(streams context.Context, c config, store *db.DB, meters *meters, log *slog.Logger) (http.Handler, *jobs.Workers, *signing.Service, error) {
 	queue, err := jobs.NewQueue(store)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	store.UseQueue(queue)
 	roots, err := readRoots(c.Roots)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	master, err := c.master()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	kept := c.grants(store, master, meters.alarm, log)
 	remote, err := remoteClient(c, kept, meters.call)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	kept.Remote = remote
 	folder, err := blob.Folder(c.BlobDir)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	bytes := blob.NewStore(folder, master)
 	checks := identity.NewService(identity.Options{
@@ -194,20 +194,20 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 		Store:   store.Signing(), Remote: remote, Credentials: credentials{checks}, Blobs: blobs{bytes}, Log: log,
 		MaxBytes: c.MaxUpload, Quota: signing.Quota{Bytes: c.QuotaBytes, Files: c.QuotaFiles}, Roots: roots, PortalURL: c.BaseURL, Words: templates.Catalogue{},
 		AuthorizeWait: c.DTMAuthorize, Limits: signing.Limits{LocksAfter: c.DTMLocksAfter}, SignWait: 2 * c.DTMSign, NoTimestamp: c.NoTimestamp, SignTogether: c.Together, WithoutClock: c.LateClock, NeedRevocation: c.NeedRevoked, Skew: remote.Skew, Observe: meters.move, Reached: reached[signing.Point](), Alarmed: meters.alarm,
-		Level: c.Level, Fetch: evidenceFetcher(c), Builder: builder,
+		OAuth: c.oauth(), Level: c.Level, Fetch: evidenceFetcher(c), Builder: builder,
 	})
 	login, err := signIn(c, store, log)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	sender, err := mailSender(c)
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	post := mail.NewDelivery(store.Outbox(), sender, log)
 	signer, err := c.auditSigner()
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	tree := &audit.Tree{Store: store.AuditTree(), Signer: signer, CheckStamp: checkStamp}
 	tally := &audit.Tally{Store: store.Audit(), Now: time.Now}
@@ -222,7 +222,7 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 		Mail: post, Tree: tree, Stamp: stamper, Check: checker, Sweep: sweeper{login, post, documents, bytes, store, kept},
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	app := handlers.New(streams, handlers.Config{
 		Identity: checks, Signing: documents, Work: &work.Service{Store: store.Work(), Signing: documents, Now: time.Now}, Auth: login, Grants: connecting, Log: auditLog{store, tree, checker}, Tally: tally, People: store.People(), Changes: store,
@@ -233,7 +233,7 @@ func build(streams context.Context, c config, store *db.DB, meters *meters, log 
 		Usual:    map[identity.Standard]string{identity.Basic: c.UsualBasic, identity.AdvancedPlus: c.UsualAdvanced},
 		DemoMail: c.DemoMail, DemoPhone: c.DemoPhone, Logger: log,
 	})
-	return app.Handler(), workers, nil
+	return app.Handler(), workers, documents, nil
 }
 
 func signIn(c config, store *db.DB, log *slog.Logger) (*auth.Auth, error) {

@@ -99,7 +99,7 @@ func (s *Sim) ClientTrust() *tls.Config {
 }
 
 // Signer makes a person with an active credential of a certificate profile: "cp-basic", "cp-advanced",
-// "cp-advanced-p256", "cp-advanced-totp", "cp-advanced-push", "cp-basic-single", "cp-seal", "cp-oauth2code",
+// "cp-advanced-p256", "cp-advanced-totp", "cp-advanced-push", "cp-basic-single", "cp-seal", "cp-oauth2code", "cp-totp", "cp-otp-optional", "cp-pin-optional", "cp-either",
 // or one without any factor for each key: "cp-rsa2048", "cp-rsa3072", "cp-rsa4096", "cp-p256", "cp-p384", "cp-p521".
 func (s *Sim) Signer(profile, nickname string) dtmsim.Signer {
 	s.t.Helper()

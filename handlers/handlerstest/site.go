@@ -159,7 +159,8 @@ func (s *Site) startServices(o Options, log *slog.Logger) {
 	change(o.Identity, &io)
 	s.Identity = identity.NewService(io)
 	so := signing.Options{Store: s.DB.Signing(), Remote: client, Credentials: credentials{s.Identity}, Blobs: blobs{blob.NewStore(folder, master)},
-		Now: s.Clock.Now, Log: log, Reserve: -1, Lazy: true, Roots: s.Sim.Roots, PortalURL: s.URL, Words: templates.Catalogue{}}
+		OAuth: signing.OAuthClient{ID: s.Sim.ClientID, Secret: signing.Secret(s.Sim.ClientSecret), RedirectURI: s.URL + "/ceremonies/approved"},
+		Now:   s.Clock.Now, Log: log, Reserve: -1, Lazy: true, Roots: s.Sim.Roots, PortalURL: s.URL, Words: templates.Catalogue{}}
 	if o.Persons {
 		s.Grants = grantsOf(s, client, master, log)
 		so.Persons = persons{client, s.Grants}

@@ -82,8 +82,18 @@ func signings() []Entry {
 	show("code-away", "code, DigiCert away", away)
 
 	phone := ceremony(signing.CeremonyAuthorizing, "progress")
-	phone.Ceremony.Factor, phone.Steps = push.Ceremony.Factor, steps(0)
+	phone.Ceremony.Factor, phone.Steps, phone.PhoneLeft = push.Ceremony.Factor, steps(0), 47
+	phone.Task = "Leave this page"
 	show("progress-phone", "waits for the phone", phone)
+	phone.PhoneLeft = 0
+	show("progress-phone-over", "waits for the phone, the minute is over", phone)
+	nobody := push
+	nobody.Checks = preflight("done", "done", "done")
+	nobody.Problem = back("not_approved")
+	show("push-late", "approval on the phone, nobody approved in time", nobody)
+	nobody.Problem = back("phone_declined")
+	show("push-declined", "approval on the phone, declined", nobody)
+	out = append(out, consents()...)
 	for i, at := range []struct {
 		ceremony  signing.CeremonyState
 		signature signing.SignatureState

@@ -9,8 +9,12 @@ import (
 	"countersign/signing"
 )
 
-func signingSteps(ctx context.Context) []string {
-	return []string{T(ctx, "Choose"), T(ctx, "Check"), T(ctx, "Code"), T(ctx, "Done")}
+func signingSteps(ctx context.Context, f signing.Factor) []string {
+	third := T(ctx, "Code")
+	if f.Consent() || f.Push() {
+		third = T(ctx, "Approval")
+	}
+	return []string{T(ctx, "Choose"), T(ctx, "Check"), third, T(ctx, "Done")}
 }
 
 func choiceFacts(ctx context.Context, p Page, c identity.Credential) string {
@@ -35,7 +39,12 @@ func ceremonyTitle(ctx context.Context, v Ceremony) string {
 		if checksMove(v.Checks) {
 			return T(ctx, "We are checking what you sign")
 		}
+		if f.Consent() {
+			return T(ctx, "Checked, and ready for your approval")
+		}
 		return T(ctx, "Checked, and ready for your code")
+	case "consent":
+		return T(ctx, "DigiCert waits for your approval")
 	case "code":
 		switch {
 		case v.CodeError == "locked" || v.PINError == "locked":
@@ -69,8 +78,23 @@ func ceremonyTitle(ctx context.Context, v Ceremony) string {
 
 // waitsForPhone reports whether the person has to approve on another device right now.
 func waitsForPhone(v Ceremony) bool {
+	return v.Ceremony.State == signing.CeremonyAuthorizing && v.Ceremony.Factor.Push()
+}
+
+// phoneCount is how many documents the phone speaks of.
+func phoneCount(v Ceremony) int { return max(1, len(v.Many)) }
+
+// spentWords say that nobody is asked a second time for what the key was asked for.
+func spentWords(ctx context.Context, v Ceremony) string {
 	f := v.Ceremony.Factor
-	return v.Ceremony.State == signing.CeremonyAuthorizing && !f.NeedsOTP() && !f.NeedsPIN()
+	switch {
+	case f.Consent() || f.Push():
+		return N(ctx, "Your approval is used. Whatever happens now, you will not be asked again for this signature.",
+			"Your approval is used. Whatever happens now, you will not be asked again for these {{.Count}} signatures.", max(1, len(v.Many)))
+	case len(v.Many) > 1:
+		return T(ctx, "Your code is spent. Whatever happens now, you will not need it again for these signatures.")
+	}
+	return T(ctx, "Your code is spent. Whatever happens now, you will not need it again for this signature.")
 }
 
 // longAfter is when finishing has taken so long that the page must not say "a few seconds".

@@ -32,7 +32,7 @@ func ceremonyResult(v Ceremony) templ.Component {
 			templ_7745c5c3_Var1 = templ.NopComponent
 		}
 		ctx = templ.ClearChildren(ctx)
-		templ_7745c5c3_Err = signingPath(3).Render(ctx, templ_7745c5c3_Buffer)
+		templ_7745c5c3_Err = signingPath(3, v.Ceremony.Factor).Render(ctx, templ_7745c5c3_Buffer)
 		if templ_7745c5c3_Err != nil {
 			return templ_7745c5c3_Err
 		}

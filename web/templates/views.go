@@ -187,7 +187,7 @@ type Ceremony struct {
 	Ceremony    signing.Ceremony
 	Signature   signing.Signature
 	Credential  identity.Credential
-	Step        string     // "check", "code", "progress", "result", "failed"
+	Step        string     // "check", "code", "consent", "progress", "result", "failed"
 	Checks      []LiveStep // pre-flight, on "check", and on "code" where no code is sent
 	Refused     bool       // one of Many is in the way
 	Steps       []LiveStep // on "progress"
@@ -197,6 +197,7 @@ type Ceremony struct {
 	PINError    string
 	TriesLeft   int
 	ResendIn    int                    // seconds until a new code can be asked for
+	PhoneLeft   int                    // seconds the provider still waits for the approval on the phone
 	Destination string                 // masked, where the code went; empty when DTM does not say
 	Failed      Problem                // on "failed"
 	Problem     *Problem               // above the form: DTM did not answer, a limit was reached …
