@@ -203,7 +203,6 @@ func TestTheWayBackFromDigiCertIsForOneSessionAndOnce(t *testing.T) {
 	nothing(w.ada.Get(twice+"&state=other"), http.StatusUnprocessableEntity)
 	late := back(w.ada, mail, true)
 	w.Clock.Pass(10*time.Minute + time.Second)
-	w.ada.SignIn("ada")
 	nothing(w.ada.Get(late), http.StatusUnprocessableEntity)
 	before := back(w.ada, mail, true)
 	w.ada.SignIn("ada")
@@ -295,11 +294,19 @@ func TestDisconnectingEndsThePermissionHereAndAtDigiCert(t *testing.T) {
 	w.connect(t, w.ada)
 	w.ada.Code(id)
 
+	// Another replica has seen that DigiCert ended it; here a token is in memory.
+	_, err := w.DB.Write.Exec(w.DB.Write.Rebind("UPDATE grants SET state = 'ended', sealed = ?, version = version + 1"), []byte{})
+	require.NoError(t, err)
+	w.heard()
+	require.Equal(t, http.StatusConflict, w.ada.Post("/ceremonies/"+string(id)+"/code").StatusCode)
+	require.Empty(t, w.asked(inPerson...))
+	w.connect(t, w.ada)
+
 	// One who cannot be told for a day.
 	w.Sim.Trouble(dtmsim.Fault{Path: "oauth2/revoke", Status: 503, N: 10})
 	w.ada.Post("/account/disconnect")
 	w.Clock.Pass(25 * time.Hour)
-	_, err := w.Grants.Sweep(t.Context())
+	_, err = w.Grants.Sweep(t.Context())
 	require.NoError(t, err)
 	w.Row([]any{&rows}, "SELECT COUNT(*) FROM grants")
 	require.Zero(t, rows)
