@@ -81,12 +81,15 @@ func startPortal(o options, p *ports, k keys, f *farSide) (*portal, error) {
 }
 
 // given are the settings that whoever starts the demo may put in place of its own: another
-// database, another login provider.
+// database, another login provider, a mail server in place of the simulator's mailbox.
 func given() (all []string) {
 	for _, name := range []string{"DATABASE_URL", "OIDC_ISSUER", "OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"} {
 		if value := os.Getenv(name); value != "" {
 			all = append(all, name+"="+value)
 		}
+	}
+	if os.Getenv("SMTP_URL") != "" { // it is there already, and one of them counts
+		all = append(all, "MAILBOX_URL=")
 	}
 	return all
 }
