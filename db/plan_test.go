@@ -48,6 +48,8 @@ INSERT INTO consents (ceremony, state, session, provider, at, ends) WITH RECURSI
 	SELECT 'y' || i, KEYED, HASH, 'p', i, i FROM g;
 INSERT INTO settled (kind, id, person, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 5000)
 	SELECT CASE i % 5 WHEN 0 THEN 'closed' WHEN 1 THEN 'unknown' WHEN 2 THEN 'discarded' WHEN 3 THEN 'stopped' ELSE 'lostmail' END, 'x' || i, 'p1', i FROM g;
+INSERT INTO grants (id, person, state, sealed, since, deadline) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 5000)
+	SELECT 'g' || i, 'p' || i, CASE i % 50 WHEN 0 THEN 'leaving' ELSE 'open' END, HASH, i, i FROM g;
 INSERT INTO attempts (id, action, subject, at) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 20000)
 	SELECT 'a' || i, 'otp.try', OWNER, i FROM g;
 INSERT INTO audit (id, at, person, action, object, subject, owner, outcome) WITH RECURSIVE g (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM g WHERE i < 30000)
@@ -185,6 +187,11 @@ func reads(d *db.DB) map[string]func(ctx context.Context) error {
 		}
 	}
 	add("entry", func(ctx context.Context) error { _, err := d.Audit().Entry(ctx, "e5"); return err })
+	add("a person's grant", func(ctx context.Context) error {
+		_, err := d.Grants().Of(ctx, "p7")
+		return err
+	})
+	add("grants that leave", func(ctx context.Context) error { _, err := d.Grants().Leaving(ctx, 50); return err })
 	add("unnumbered", func(ctx context.Context) error { _, err := d.AuditTree().Unnumbered(ctx, 500); return err })
 	add("numbered", func(ctx context.Context) error { _, err := d.AuditTree().Numbered(ctx, 500, 500); return err })
 	add("nodes", func(ctx context.Context) error { _, err := d.AuditTree().Nodes(ctx, []int64{5, 7, 900}); return err })
