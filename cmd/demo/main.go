@@ -111,7 +111,8 @@ Countersign is running.
   Mail arrives at  %s/mailbox
   Codes arrive at  %s/phone
   Proofing desk    %s/desk   (plays the people who check papers)
-`, far.portalURL, far.simURL, far.simURL, far.simURL)
+  Trouble          %s/switchboard   (the clock is down, an answer is lost, …: see what comes of it)
+`, far.portalURL, far.simURL, far.simURL, far.simURL, far.simURL)
 	if o.keep {
 		fmt.Printf("  Kept in          %s\n", o.data)
 	} else {
