@@ -114,9 +114,9 @@ func (d *DB) WorkAges(ctx context.Context, now time.Time) (map[work.Kind]WorkAge
 	var parts []string
 	var args []any
 	for _, k := range work.Kinds() {
-		columns, from, order := workStore{d}.workOf(k)
+		columns, from, _ := workStore{d}.workOf(k)
 		parts = append(parts, fmt.Sprintf(`SELECT '%s' AS kind, COUNT(*) AS n, COALESCE(SUM(CASE WHEN since <= ? THEN 1 ELSE 0 END), 0) AS late, COALESCE(MIN(since), 0) AS oldest
-			FROM (SELECT %s FROM %s ORDER BY %s LIMIT %d) AS found`, k, columns, from, order, countedTo))
+			FROM (SELECT %s FROM %s LIMIT %d) AS found`, k, columns, from, countedTo))
 		args = append(args, ms(now.Add(-k.After())), ms(now))
 	}
 	var rows []struct {
@@ -135,7 +135,7 @@ func (d *DB) WorkAges(ctx context.Context, now time.Time) (map[work.Kind]WorkAge
 	return ages, nil
 }
 
-// WorkAge is what waits of one kind. Counts stop at 1000.
+// WorkAge is what waits of one kind. Counts stop at 1000, and Oldest is that of those counted.
 type WorkAge struct {
 	All, Late int       // Late: longer than it should
 	Oldest    time.Time // zero: nothing waits

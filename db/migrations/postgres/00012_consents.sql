@@ -9,6 +9,8 @@ ALTER TABLE ceremonies ADD CONSTRAINT ceremonies_state_check CHECK (state IN ('p
 DROP INDEX ceremonies_overdue;
 CREATE INDEX ceremonies_overdue ON ceremonies (deadline)
     WHERE state IN ('prepared', 'code_sent', 'consenting', 'authorizing', 'authorized');
+DROP INDEX ceremonies_credential;
+CREATE INDEX ceremonies_credential ON ceremonies (credential, created_at DESC, id);
 
 -- The last visit to the provider's page of each ceremony. The state that its answer brings is
 -- kept as its SHA-256 only, the session it was begun in likewise.

@@ -34,7 +34,7 @@ INSERT INTO ceremonies (id, owner, credential, credential_name, sign_algo, sign_
     SELECT id, owner, credential, credential_name, sign_algo, sign_params, factor, state, reason, tries, sends, code_sent_at,
         code_ends, created_at, since, deadline, version, go_on, room FROM ceremonies_before;
 DROP TABLE ceremonies_before;
-CREATE INDEX ceremonies_credential ON ceremonies (credential);
+CREATE INDEX ceremonies_credential ON ceremonies (credential, created_at DESC, id);
 CREATE INDEX ceremonies_overdue ON ceremonies (deadline)
     WHERE state IN ('prepared', 'code_sent', 'consenting', 'authorizing', 'authorized');
 
