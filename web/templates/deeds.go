@@ -114,6 +114,12 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 		return T(ctx, "listed identity checks"), T(ctx, "list identity checks")
 	case "credential.issue-ask":
 		return T(ctx, "asked DigiCert to make a credential"), T(ctx, "have a credential made at DigiCert")
+	case "credential.suspend-ask":
+		return T(ctx, "asked DigiCert to suspend the credential"), T(ctx, "suspend the credential")
+	case "credential.resume-ask":
+		return T(ctx, "asked DigiCert to resume the credential"), T(ctx, "resume the credential")
+	case "credential.revoke-ask":
+		return T(ctx, "asked DigiCert to revoke the credential"), T(ctx, "revoke the credential")
 	case "credential.observe", "credential.overdue":
 		return T(ctx, "looked at the credential at DigiCert"), T(ctx, "look at the credential at DigiCert")
 	case "credential.use":
