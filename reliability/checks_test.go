@@ -89,6 +89,13 @@ func (a *applicant) goes(what string) (over bool) {
 			return over
 		})
 	})
+	if over { // the last row may have been written just before a death
+		select {
+		case <-a.w.child.ended:
+			return false
+		case <-time.After(300 * time.Millisecond):
+		}
+	}
 	return over
 }
 
