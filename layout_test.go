@@ -39,7 +39,7 @@ var mayImport = map[string][]string{
 	"identity":      {"people", "audit", "dtmclient", "mail"},
 	"signing":       {"people", "audit", "dtmclient", "mail", "pades/..."},
 	"work":          {"people", "audit", "signing"},
-	"grants":        {"people", "audit", "dtmclient"},
+	"grants":        {"people", "audit", "blob", "dtmclient"},
 	"db":            {"people", "identity", "signing", "auth", "grants", "audit", "mail", "work"},
 	"jobs":          {"identity", "signing", "audit", "mail"},
 	"web/templates": {"work", "people", "identity", "signing", "auth", "audit", "pades", "web/static"},

@@ -38,7 +38,8 @@ type masterKey struct {
 }
 
 // NewMaster takes the master keys of 32 bytes each, the newest first. To rotate, put the
-// new key in front, Rewrap every document, then take the old one away.
+// new key behind the old one everywhere, then in front, Rewrap every document, then take the
+// old one away.
 func NewMaster(keys ...[]byte) (*Master, error) {
 	if len(keys) == 0 {
 		return nil, errors.New("a master key is needed")

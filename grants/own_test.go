@@ -96,9 +96,12 @@ func TestARefusedKeptTokenFallsBackToTheConfiguredOneOnce(t *testing.T) {
 // heard leaves the calls until now out of what is looked at.
 func (w *world) heard() { w.calls = len(w.sim.Calls()) }
 
-func (w *world) tokenAnswers() (statuses []int) {
+func (w *world) tokenAnswers() []int { return w.answers("/oauth2/token") }
+func (w *world) revocations() []int  { return w.answers("/oauth2/revoke") }
+
+func (w *world) answers(path string) (statuses []int) {
 	for _, c := range w.sim.Calls()[w.calls:] {
-		if strings.HasSuffix(c.Path, "/oauth2/token") {
+		if strings.HasSuffix(c.Path, path) {
 			statuses = append(statuses, c.Status)
 		}
 	}

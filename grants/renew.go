@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"countersign/audit"
+	"countersign/blob"
 	"countersign/dtmclient"
 	"countersign/people"
 )
@@ -40,10 +41,13 @@ func (s *Service) renewOwn(ctx context.Context, remote Remote, configured dtmcli
 		return dtmclient.Tokens{}, err
 	}
 	kept, err := s.unseal(g)
-	if err != nil {
-		// Most often the master key was changed without the old one behind it.
+	switch {
+	case err == nil:
+	case errors.Is(err, blob.ErrCorrupt):
 		s.Log.WarnContext(ctx, "the kept refresh token cannot be opened; the configured one is used", "cause", err)
 		kept = configured
+	default:
+		return dtmclient.Tokens{}, s.closed(ctx, g, err)
 	}
 	next, err := s.ask(ctx, remote, g, kept)
 	if refused(err) && kept != configured {
@@ -169,10 +173,14 @@ func (s *Service) renew(ctx context.Context, p people.ID, id string) (dtmclient.
 		return dtmclient.Tokens{}, err
 	}
 	token, err := s.unseal(g)
-	if err != nil {
+	switch {
+	case err == nil:
+	case errors.Is(err, blob.ErrCorrupt):
 		s.alarm(ctx, "a person’s refresh token cannot be opened", "grant", g.ID, "person", p, "error", err)
 		s.end(ctx, g, "unreadable")
 		return dtmclient.Tokens{}, fmt.Errorf("%w: %w", ErrNotConnected, err)
+	default:
+		return dtmclient.Tokens{}, s.closed(ctx, g, err)
 	}
 	t, err := s.ask(ctx, s.Remote, g, token)
 	switch {
@@ -184,6 +192,14 @@ func (s *Service) renew(ctx context.Context, p people.ID, id string) (dtmclient.
 		return dtmclient.Tokens{}, err
 	}
 	return t, s.keep(ctx, s.Remote, g, token, t)
+}
+
+// closed leaves a token alone that does not open here: with its master key missing it is as good
+// as ever, and another replica, or the next start, may have the key.
+func (s *Service) closed(ctx context.Context, g Grant, err error) error {
+	s.alarm(ctx, "a refresh token cannot be opened for want of its master key", "grant", g.ID, "person", g.Person, "error", err)
+	s.release(ctx, g)
+	return fmt.Errorf("open a refresh token: %w", err)
 }
 
 // end writes down that DigiCert takes a person's token no longer.
