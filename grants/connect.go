@@ -194,6 +194,9 @@ func (s *Service) replace(ctx context.Context, a people.Actor, g Grant) error {
 	c.Grants = append(c.Grants, Moved{To: g})
 	c.Entries = []audit.Entry{s.entry(a, audit.Entry{Action: "grant.connect", Subject: g.ID, To: string(Open), Outcome: audit.Done})}
 	err = s.Store.Apply(ctx, c)
+	if err != nil && s.stored(ctx, g) {
+		err = nil
+	}
 	if errors.Is(err, ErrConflict) {
 		return fail(CodeChanged, err)
 	}
