@@ -196,6 +196,33 @@ func TestARevocationWhoseAnswerIsLostIsFoundAndNotSentAgain(t *testing.T) {
 	require.Equal(t, 1, r.calls("PUT", "/revoke"))
 }
 
+func TestALookThatComesBetweenDoesNotMakeAnybodyPressTwice(t *testing.T) {
+	r := newRig(t)
+	c := r.active(r.ada)
+	between := 0
+	s := r.service(r.client, func(o *identity.Options) {
+		o.Reached = func(p identity.Point, after bool) {
+			if p != identity.PointAsk || after || between == 0 {
+				return
+			}
+			between--
+			_, err := r.d.Write.Exec("UPDATE credentials SET version = version + 1")
+			require.NoError(t, err)
+		}
+	})
+	between = 1
+	require.NoError(t, s.Suspend(t.Context(), r.ada, c.ID))
+	between = 1
+	require.NoError(t, s.Resume(t.Context(), r.ada, c.ID))
+	require.Equal(t, 1, r.calls("PUT", "/suspend"))
+	require.Equal(t, 1, r.calls("PUT", "/resume"))
+
+	between = 100
+	code(t, s.Suspend(t.Context(), r.ada, c.ID), identity.KindConflict, "changed")
+	require.Equal(t, 1, r.calls("PUT", "/suspend"), "nothing is asked for on a row that moved on")
+	require.Equal(t, 95, between, "five times, not for ever")
+}
+
 func TestSuspendingIsNotOfferedWhereTheHostCannot(t *testing.T) {
 	r := newRig(t)
 	c := r.active(r.ada)

@@ -24,6 +24,10 @@ func (s *Service) forManaging(ctx context.Context, a people.Actor, id Credential
 
 // Suspend holds a credential. Where the owner did it, the owner can resume it.
 func (s *Service) Suspend(ctx context.Context, a people.Actor, id CredentialID) error {
+	return anew(func() error { return s.suspend(ctx, a, id) })
+}
+
+func (s *Service) suspend(ctx context.Context, a people.Actor, id CredentialID) error {
 	c, err := s.forManaging(ctx, a, id, "credential.suspend")
 	if err != nil {
 		return err
@@ -37,6 +41,10 @@ func (s *Service) Suspend(ctx context.Context, a people.Actor, id CredentialID) 
 
 // Resume ends a suspension.
 func (s *Service) Resume(ctx context.Context, a people.Actor, id CredentialID) error {
+	return anew(func() error { return s.resume(ctx, a, id) })
+}
+
+func (s *Service) resume(ctx context.Context, a people.Actor, id CredentialID) error {
 	c, err := s.forManaging(ctx, a, id, "credential.resume")
 	if err != nil {
 		return err
@@ -49,6 +57,10 @@ func (s *Service) Resume(ctx context.Context, a people.Actor, id CredentialID) e
 
 // Revoke ends a credential for good. One that is still being made is cancelled instead.
 func (s *Service) Revoke(ctx context.Context, a people.Actor, id CredentialID, reason RevocationReason) error {
+	return anew(func() error { return s.revoke(ctx, a, id, reason) })
+}
+
+func (s *Service) revoke(ctx context.Context, a people.Actor, id CredentialID, reason RevocationReason) error {
 	c, err := s.forManaging(ctx, a, id, "credential.revoke")
 	if err != nil {
 		return err
@@ -68,6 +80,19 @@ func (s *Service) Revoke(ctx context.Context, a people.Actor, id CredentialID, r
 	return s.move(ctx, a, c, CommandRevoke, CredentialRevoked, string(reason), func(ctx context.Context, name string) error {
 		return s.dtm.RevokeCredential(ctx, name, string(reason), p.DTMUser)
 	})
+}
+
+// errNotAsked marks a conflict with another change, found before DTM was asked for anything.
+var errNotAsked = errors.New("the credential changed before DTM was asked")
+
+// anew decides again where the credential changed between being read and being written, as it
+// does when a look at DTM comes in between: nobody has to press twice for that.
+func anew(do func() error) error {
+	for try := 1; ; try++ {
+		if err := do(); try == 5 || !errors.Is(err, errNotAsked) {
+			return err
+		}
+	}
 }
 
 // move makes one call to DTM that changes a credential, and writes down what came of it.
@@ -93,6 +118,9 @@ func (s *Service) move(ctx context.Context, a people.Actor, c Credential, do Com
 		c.Reason = reason // whose suspension it is decides who may resume it
 	}
 	c, err := answered(s, PointAsk, func() (Credential, error) { return s.recordCredential(ctx, c.State, c, done(asked, a)) })
+	if errors.Is(err, ErrConflict) {
+		return fail(codeChanged, errors.Join(errNotAsked, err))
+	}
 	if err != nil {
 		return ofStore(err)
 	}
