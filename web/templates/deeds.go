@@ -142,6 +142,8 @@ func deedWords(ctx context.Context, action string) (past, infinitive string) {
 		return T(ctx, "took the approval back"), T(ctx, "take the approval back")
 	case "validation.correct":
 		return T(ctx, "asked for a correction"), T(ctx, "ask for a correction")
+	case "validation.correct-ask", "validation.refuse-ask":
+		return T(ctx, "decided about the identity check"), T(ctx, "decide about the identity check")
 	case "validation.refuse":
 		return T(ctx, "refused the identity check"), T(ctx, "refuse the identity check")
 	case "validation.reject":
