@@ -2,6 +2,8 @@ package dtmclient
 
 import (
 	"fmt"
+	"net/http"
+	"regexp"
 	"time"
 )
 
@@ -71,3 +73,20 @@ func (e *Error) MayHaveHappened() bool {
 // GrantRefused reports whether the service refused a refresh token or a code itself, rather
 // than the call: it will never take it again (RFC 6749, 5.2).
 func (e *Error) GrantRefused() bool { return e.Op == "oauth2/token" && e.Code == "invalid_grant" }
+
+var invalidToken = regexp.MustCompile(`(?i)^invalid (string )?parameter:? ["']?token\b`)
+
+// TokenUnknown reports whether a token was not revoked because the service knows none like it
+// (any more). Another refusal says nothing of the token.
+func (e *Error) TokenUnknown() bool {
+	if e.Op != "oauth2/revoke" || e.Status != http.StatusBadRequest && e.Status != http.StatusUnauthorized {
+		return false
+	}
+	switch e.Code {
+	case "invalid_grant", "invalid_token":
+		return true
+	case "invalid_request": // CSC 8.3.4
+		return e.Status == http.StatusBadRequest && invalidToken.MatchString(e.Message)
+	}
+	return false
+}

@@ -92,7 +92,7 @@ func (s *Service) tell(ctx context.Context, remote Remote, g Grant, token dtmcli
 	err := remote.Revoke(ctx, s.ClientID, s.ClientSecret, token)
 	var e *dtmclient.Error
 	// A token that DigiCert does not know cannot be used either.
-	if err == nil || errors.As(err, &e) && e.Kind == dtmclient.Invalid && e.Op == "oauth2/revoke" && e.Code != "invalid_client" {
+	if err == nil || errors.As(err, &e) && e.TokenUnknown() {
 		return true
 	}
 	s.Log.WarnContext(ctx, "revoking a token was not confirmed", "grant", g.ID, "cause", err)
