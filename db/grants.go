@@ -65,6 +65,13 @@ func (r grantRow) grant() (grants.Grant, error) {
 func (s grantStore) Apply(ctx context.Context, c grants.Change) error {
 	err := s.apply(ctx, told{entries: c.Entries, topics: c.Topics}, func(ctx context.Context, tx *sqlx.Tx) error {
 		for _, m := range c.Grants {
+			if m.From == "" && m.To.Person != "" {
+				if err := stillOn(ctx, tx, m.To.Person); err != nil {
+					return err
+				}
+			}
+		}
+		for _, m := range c.Grants {
 			if m.To.State == "" {
 				if err := dropGrant(ctx, tx, m); err != nil {
 					return err
@@ -84,6 +91,17 @@ func (s grantStore) Apply(ctx context.Context, c grants.Change) error {
 		return fmt.Errorf("%w: %w", grants.ErrConflict, err)
 	}
 	return err
+}
+
+// stillOn answers errConflict for who is switched off, and holds the row: who is being switched
+// off has the grant taken along, or comes to have none. People are locked before grants, as
+// switching off does.
+func stillOn(ctx context.Context, tx *sqlx.Tx, p people.ID) error {
+	res, err := tx.ExecContext(ctx, tx.Rebind("UPDATE people SET disabled = disabled WHERE id = ? AND NOT disabled"), p)
+	if err != nil {
+		return fmt.Errorf("hold a person: %w", err)
+	}
+	return one(res.RowsAffected())
 }
 
 func dropGrant(ctx context.Context, tx *sqlx.Tx, m grants.Moved) error {
