@@ -21,7 +21,6 @@ func (a *App) showCeremony(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	a.clearFlash(w, r)
-	a.lead(w, r, view.Ceremony)
 	return a.page(w, r, http.StatusOK, templates.CeremonyPage(view))
 }
 
@@ -292,7 +291,6 @@ func (a *App) ceremonyAgain(w http.ResponseWriter, r *http.Request, cause error)
 			view.Problem = &problem
 		}
 	}
-	a.lead(w, r, view.Ceremony)
 	return a.page(w, r, status, templates.CeremonyPage(view))
 }
 

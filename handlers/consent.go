@@ -1,27 +1,31 @@
 package handlers
 
 import (
-	"context"
 	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
-	"regexp"
-	"time"
 
 	"countersign/auth"
 	"countersign/signing"
 	"countersign/web/templates"
 )
 
-// askConsent sends the person to the provider's page, where they approve.
+// askConsent leads the person to the provider's page, where they approve. A page of ours does, since a
+// browser holds form-action against a whole chain of redirects, and only the provider knows its own.
 func (a *App) askConsent(w http.ResponseWriter, r *http.Request) error {
 	session, _ := auth.FromContext(r.Context())
 	address, err := a.Signing.AskConsent(r.Context(), actorOf(r), signing.CeremonyID(r.PathValue("id")), session.Hash)
 	if err != nil {
 		return a.ceremonyAgain(w, r, err)
 	}
-	return a.redirect(w, r, address, "")
+	to, err := url.Parse(address)
+	if err != nil || to.Host == "" || to.Scheme != "https" && to.Scheme != "http" {
+		return errors.New("the provider's page has no address that a browser can go to")
+	}
+	w.Header().Set("Referrer-Policy", "no-referrer")
+	page := task(a.pageFor(r, "Going to DigiCert", "documents"), "Back to your signing", "/ceremonies/"+r.PathValue("id"))
+	return a.page(w, r, http.StatusOK, templates.LeavingPage(templates.Leaving{Page: page, Host: to.Host, Address: address, At: address}))
 }
 
 // notUsedPath is where somebody is shown why an answer of the provider was not used.
@@ -101,19 +105,4 @@ func (a *App) showNotTaken(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return a.page(w, r, status, templates.ProblemPage(a.pageFor(r, v.Title, "documents"), v))
-}
-
-var plainOrigin = regexp.MustCompile(`^https?://[a-zA-Z0-9.:\[\]-]+$`)
-
-// lead lets the form on a ceremony's page lead to the provider: a browser holds the policy of the
-// page against where a form is sent on to, too.
-func (a *App) lead(w http.ResponseWriter, r *http.Request, c signing.Ceremony) {
-	if !c.Factor.Consent() {
-		return
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
-	defer cancel()
-	if origin := a.Signing.ConsentOrigin(ctx); plainOrigin.MatchString(origin) {
-		w.Header().Set("Content-Security-Policy", a.policy(origin))
-	}
 }

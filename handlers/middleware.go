@@ -187,17 +187,17 @@ func (a *App) trusts(host string) bool {
 	return false
 }
 
-// policy is what a page may load and do; forms may lead to us, to the login, and to one more place.
-func (a *App) policy(formTo string) string {
+// policy is what a page may load and do; forms may lead to us and to the login.
+func (a *App) policy() string {
 	return strings.Join([]string{
 		"default-src 'none'", "script-src 'self'", "style-src 'self'", "img-src 'self' blob: data:", "font-src 'self' data:",
-		"connect-src 'self'", "worker-src 'self'", strings.Join(strings.Fields("form-action 'self' "+a.Issuer+" "+formTo), " "), "base-uri 'none'", "object-src 'none'",
+		"connect-src 'self'", "worker-src 'self'", strings.TrimSpace("form-action 'self' " + a.Issuer), "base-uri 'none'", "object-src 'none'",
 		"frame-ancestors 'none'",
 	}, "; ")
 }
 
 func (a *App) secureHeaders(next http.Handler) http.Handler {
-	policy := a.policy("")
+	policy := a.policy()
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)

@@ -81,7 +81,8 @@ func (w *wire) far(next http.Handler) http.Handler {
 // near keeps what the site shows.
 func (w *wire) near(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
-		next.ServeHTTP(&shown{rw, w, 0}, r)
+		leads := r.Method == http.MethodPost && strings.HasSuffix(r.URL.Path, "/consent")
+		next.ServeHTTP(&shown{rw, w, 0, leads}, r)
 	})
 }
 
@@ -89,6 +90,7 @@ type shown struct {
 	http.ResponseWriter
 	w      *wire
 	status int
+	leads  bool // a page with nothing on it but the way to the provider
 }
 
 func (s *shown) WriteHeader(status int) {
@@ -97,7 +99,7 @@ func (s *shown) WriteHeader(status int) {
 }
 
 func (s *shown) Write(b []byte) (int, error) {
-	if s.status/100 != 3 { // the address a browser is sent to holds what it has to carry there
+	if s.status/100 != 3 && !s.leads { // the address a browser is sent to holds what it has to carry there
 		s.w.mu.Lock()
 		s.w.all.Write(b)
 		s.w.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/cookiejar"
@@ -306,17 +307,20 @@ func (p *person) approve(ctx context.Context, ceremony string, n int) error {
 	return nil
 }
 
+var leadsTo = regexp.MustCompile(`http-equiv="refresh" content="0; url=([^"]+)"`)
+
 // thereAndBack approves n documents at the provider's page, and waits for what comes of it.
 func (p *person) thereAndBack(ctx context.Context, ceremony string, n int) error {
 	a, err := p.post(ctx, "/ceremonies/"+ceremony+"/consent")
 	if err != nil {
 		return err
 	}
-	if a.status != http.StatusSeeOther {
+	leads := leadsTo.FindStringSubmatch(a.text)
+	if a.status != http.StatusOK || leads == nil {
 		return fmt.Errorf("the way to the provider was answered %d: %.300s", a.status, a.text)
 	}
 	p.w.journal.note(acknowledged{kind: "code", id: ceremony})
-	back, err := p.w.sim.Consent(a.to, "", true)
+	back, err := p.w.sim.Consent(html.UnescapeString(leads[1]), "", true)
 	if err != nil {
 		return err
 	}

@@ -91,23 +91,6 @@ func (s *Service) AskConsent(ctx context.Context, a people.Actor, id CeremonyID,
 	return address, nil
 }
 
-// ConsentOrigin is scheme and host of the provider's page, which a browser has to be allowed to
-// go to from a form of ours. It is empty when the provider cannot be asked where that is.
-func (s *Service) ConsentOrigin(ctx context.Context) string {
-	if s.OAuth.ID == "" {
-		return ""
-	}
-	address, err := s.Remote.CodeURL(ctx, dtmclient.CodeRequest{ClientID: s.OAuth.ID, State: "-", Verifier: "-"})
-	if err != nil {
-		return ""
-	}
-	u, err := url.Parse(address)
-	if err != nil || (u.Scheme != "https" && u.Scheme != "http") {
-		return ""
-	}
-	return u.Scheme + "://" + u.Host
-}
-
 // provider is the address of the page without what is asked for there.
 func provider(address string) (string, error) {
 	u, err := url.Parse(address)

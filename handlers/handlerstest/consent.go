@@ -2,7 +2,9 @@ package handlerstest
 
 import (
 	"context"
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"time"
 
@@ -16,8 +18,11 @@ func (b *Browser) Consent(ceremony signing.CeremonyID) string {
 	t := b.Site.T
 	t.Helper()
 	a := b.Post("/ceremonies/" + string(ceremony) + "/consent")
-	require.Equal(t, http.StatusSeeOther, a.StatusCode, a.Body)
-	to := a.Header.Get("Location")
+	require.Equal(t, http.StatusOK, a.StatusCode, a.Body)
+	leads := regexp.MustCompile(`http-equiv="refresh" content="0; url=([^"]+)"`).FindStringSubmatch(a.Body)
+	require.NotNil(t, leads, a.Body)
+	require.Equal(t, 2, strings.Count(a.Body, leads[1]), "and a link to the same")
+	to := html.UnescapeString(leads[1])
 	require.True(t, strings.HasPrefix(to, b.Site.Sim.BaseURL+"/"), to)
 	return to
 }

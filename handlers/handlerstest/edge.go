@@ -26,6 +26,9 @@ func Flaws(a *Answer) []string {
 	if a.Request.Method == "GET" && a.Request.URL.Path == "/ceremonies/approved" {
 		want["Referrer-Policy"] = "no-referrer" // its address holds a code
 	}
+	if a.StatusCode == 200 && strings.HasSuffix(a.Request.URL.Path, "/consent") {
+		want["Referrer-Policy"] = "no-referrer" // it leads to somebody else
+	}
 	for name, value := range want {
 		if h.Get(name) != value {
 			flaws = append(flaws, fmt.Sprintf("%s is %q", name, h.Get(name)))

@@ -39,6 +39,8 @@ func consents() []Entry {
 		show("consent-checking", "approval at DigiCert, still checking", moves),
 		show("consent-check-bad", "approval at DigiCert, a check failed", blocked),
 		show("consent-declined", "approval at DigiCert, declined", declined),
+		entry("sign-consent-leaving", "Signing: on the way to DigiCert’s page", templates.LeavingPage, templates.Leaving{Page: before.Page,
+			Host: "clientauth.one.digicert.com", Address: "https://clientauth.one.digicert.com/oauth2/authorize"}),
 		show("consent", "at DigiCert’s page", away),
 		show("consent-late", "at DigiCert’s page, for too long", late),
 		entry("sign-consent-used", "Signing: an answer used already", problemPage, used),

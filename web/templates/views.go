@@ -325,6 +325,14 @@ type Consequences struct {
 	Errors  map[string]string // "reason", "typed"
 }
 
+// Leaving leads on to the provider's page.
+type Leaving struct {
+	Page
+	Host    string
+	Address string // holds the state of the visit: on no other page, and in no log
+	At      string // the same, for the browser to lead on by itself; empty to stay
+}
+
 // Verify is the public page, before and after a file was given.
 type Verify struct {
 	Page
