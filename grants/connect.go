@@ -205,7 +205,10 @@ func (s *Service) replace(ctx context.Context, a people.Actor, g Grant) error {
 	}
 	if old.ID != "" {
 		s.forget(old.ID)
-		s.Settle(ctx)
+	}
+	if left := c.Grants[0].To; left.State == Leaving {
+		left.Version++
+		s.settleOne(ctx, left)
 	}
 	return nil
 }

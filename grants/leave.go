@@ -51,15 +51,23 @@ func (s *Service) leaving(g Grant) Grant {
 	return g
 }
 
-// Settle tells DigiCert of the grants that are over. It is for whoever has made one leave: a
-// switch that is thrown on a person takes theirs along, and the sweep goes on with the rest.
-func (s *Service) Settle(ctx context.Context) {
+// SettleOf tells DigiCert of the grants of a person that are over. It is for whoever has made one
+// leave, within a request: it takes no longer than one answer may, and the sweep goes on.
+func (s *Service) SettleOf(ctx context.Context, p people.ID) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellWait)
+	defer cancel()
+	s.settle(ctx, func(g Grant) bool { return g.Person == p })
+}
+
+func (s *Service) settle(ctx context.Context, which func(Grant) bool) {
 	all, err := s.Store.Leaving(ctx, atOnce)
 	if err != nil {
 		s.Log.WarnContext(ctx, "grants that are over could not be read", "error", err)
 	}
 	for _, g := range all {
-		s.settleOne(ctx, g)
+		if which(g) {
+			s.settleOne(ctx, g)
+		}
 	}
 }
 
@@ -103,7 +111,7 @@ func (s *Service) tell(ctx context.Context, remote Remote, g Grant, token dtmcli
 // nobody came back from.
 func (s *Service) Sweep(ctx context.Context) (int, error) {
 	if s.Remote != nil {
-		s.Settle(ctx)
+		s.settle(ctx, func(Grant) bool { return true })
 	}
 	n, err := s.Store.ForgetAsks(ctx, s.now())
 	return n, errors.Join(err, s.reseal(ctx))

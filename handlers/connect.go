@@ -94,8 +94,8 @@ func (a *App) disconnect(w http.ResponseWriter, r *http.Request) error {
 
 // withdrawn tells DigiCert of the grant of somebody who was switched off: the row has left with
 // the switch.
-func (a *App) withdrawn(ctx context.Context) {
+func (a *App) withdrawn(ctx context.Context, p people.ID) {
 	if a.Grants != nil {
-		a.Grants.Settle(context.WithoutCancel(ctx))
+		a.Grants.SettleOf(ctx, p)
 	}
 }

@@ -143,7 +143,7 @@ func (a *App) disable(w http.ResponseWriter, r *http.Request) error {
 			a.log.WarnContext(r.Context(), "what somebody switched off had begun was not stopped", "credential", c.ID, "cause", err)
 		}
 	}
-	a.withdrawn(r.Context())
+	a.withdrawn(r.Context(), view.Of.ID)
 	return a.redirect(w, r, "/people/"+string(view.Of.ID), "person-off")
 }
 
