@@ -3,6 +3,8 @@ package cms
 import (
 	"bytes"
 	"crypto/x509"
+	"math/big"
+	"slices"
 
 	"golang.org/x/crypto/cryptobyte"
 	cbasn1 "golang.org/x/crypto/cryptobyte/asn1"
@@ -77,7 +79,14 @@ func (u *Unsigned) Adopt(attributes []byte) (*Unsigned, error) {
 	if err != nil {
 		return nil, err
 	}
-	var chain []*x509.Certificate
+	chain, err := u.chain()
+	if err != nil {
+		return nil, err
+	}
+	return UnsignedFrom(chain, u.Algorithm, digest, attributes)
+}
+
+func (u *Unsigned) chain() (chain []*x509.Certificate, err error) {
 	for _, der := range u.Chain {
 		c, err := x509.ParseCertificate(der)
 		if err != nil {
@@ -85,7 +94,7 @@ func (u *Unsigned) Adopt(attributes []byte) (*Unsigned, error) {
 		}
 		chain = append(chain, c)
 	}
-	return UnsignedFrom(chain, u.Algorithm, digest, attributes)
+	return chain, nil
 }
 
 // strictAttributes reads a SET OF attributes that is DER and holds what is allowed, once each.
@@ -146,12 +155,33 @@ func strictESS(raw []byte, chain []*x509.Certificate) error {
 		var err error
 		for _, c := range among {
 			if err = checkESSValue(essOf(id), 2, c); err == nil {
+				err = strictIssuerSerial(id, c)
 				break
 			}
 		}
 		if err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// strictIssuerSerial holds that what an ESSCertIDv2 says beside the hash, if anything, is the issuer and
+// the serial number of that certificate (RFC 5035, 4).
+func strictIssuerSerial(id cryptobyte.String, c *x509.Certificate) error {
+	bad := fail(Malformed, "the signing certificate attribute names another issuer or serial number")
+	var body, alg, hash, both, names, name cryptobyte.String
+	var has bool
+	if !id.ReadASN1(&body, cbasn1.SEQUENCE) || !body.ReadOptionalASN1(&alg, &has, cbasn1.SEQUENCE) || !body.ReadASN1(&hash, cbasn1.OCTET_STRING) {
+		return bad
+	}
+	if body.Empty() {
+		return nil
+	}
+	serial := new(big.Int)
+	if !body.ReadASN1(&both, cbasn1.SEQUENCE) || !body.Empty() || !both.ReadASN1(&names, cbasn1.SEQUENCE) || !both.ReadASN1Integer(serial) || !both.Empty() ||
+		!names.ReadASN1(&name, context(4)) || !names.Empty() || !bytes.Equal(name, c.RawIssuer) || serial.Cmp(c.SerialNumber) != 0 {
+		return bad
 	}
 	return nil
 }
@@ -210,5 +240,37 @@ func (u *Unsigned) Accept(value, der []byte) (token []byte, err error) {
 	if odd := sd.Oddities(true); len(odd) > 0 {
 		return nil, fail(Malformed, "%s", odd[0])
 	}
+	if sd.lists {
+		return nil, fail(Malformed, "the signature carries revocation lists")
+	}
+	if err := u.related(sd.Certificates); err != nil {
+		return nil, err
+	}
 	return s.Token()
+}
+
+// related holds that certificates are those of the chain, or what the chain was issued from.
+func (u *Unsigned) related(certificates []*x509.Certificate) error {
+	known, err := u.chain()
+	if err != nil {
+		return err
+	}
+	left := certificates
+	for {
+		var others []*x509.Certificate
+		for _, c := range left {
+			if slices.ContainsFunc(known, func(k *x509.Certificate) bool { return k.Equal(c) || k.CheckSignatureFrom(c) == nil }) {
+				known = append(known, c)
+			} else {
+				others = append(others, c)
+			}
+		}
+		switch len(others) {
+		case 0:
+			return nil
+		case len(left):
+			return fail(Malformed, "the signature carries a certificate that has nothing to do with it")
+		}
+		left = others
+	}
 }

@@ -9,6 +9,7 @@ import (
 	"crypto/sha512"
 	"crypto/x509"
 	"encoding/asn1"
+	"math/big"
 	"slices"
 	"testing"
 	"time"
@@ -218,4 +219,115 @@ func replaceOnce(t *testing.T, in, from, to []byte) []byte {
 	require.Equal(t, 1, bytes.Count(in, from))
 	require.Len(t, to, len(from))
 	return bytes.Replace(in, from, to, 1)
+}
+
+// essWith is SigningCertificateV2 of one certificate, with what stands beside its hash.
+func essWith(hash []byte, beside ...[]byte) []byte {
+	return der(func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+					b.AddASN1OctetString(hash)
+					for _, v := range beside {
+						b.AddBytes(v)
+					}
+				})
+			})
+		})
+	})
+}
+
+// issuerSerial is that of RFC 5035, with anything after it.
+func issuerSerial(issuer []byte, serial *big.Int, after ...byte) []byte {
+	return der(func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+				b.AddASN1(cbasn1.Tag(4).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) { b.AddBytes(issuer) })
+			})
+			b.AddASN1BigInt(serial)
+			b.AddBytes(after)
+		})
+	})
+}
+
+func TestIssuerAndSerialInAttributesOfOthersAreTheCertificates(t *testing.T) {
+	id := issue(t, ecKey(t, elliptic.P256()))
+	alg, err := cms.AlgorithmFor("", nil, id.cert.PublicKey, crypto.SHA256)
+	require.NoError(t, err)
+	md, leaf := digest(crypto.SHA256, content), sha256.Sum256(id.cert.Raw)
+	right := issuerSerial(id.cert.RawIssuer, id.cert.SerialNumber)
+	for name, c := range map[string]struct {
+		beside [][]byte
+		good   bool
+	}{
+		"none":                 {nil, true},
+		"the right ones":       {[][]byte{right}, true},
+		"another issuer":       {[][]byte{issuerSerial(id.cert.RawSubject, id.cert.SerialNumber)}, false},
+		"another serial":       {[][]byte{issuerSerial(id.cert.RawIssuer, big.NewInt(4711))}, false},
+		"something in it":      {[][]byte{issuerSerial(id.cert.RawIssuer, id.cert.SerialNumber, 5, 0)}, false},
+		"something after it":   {[][]byte{right, {5, 0}}, false},
+		"something in its way": {[][]byte{{5, 0}}, false},
+		"twice":                {[][]byte{right, right}, false},
+		"an empty one":         {[][]byte{{0x30, 0}}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := cms.UnsignedFrom([]*x509.Certificate{id.cert, id.ca}, alg, md, attrs(cbasn1.SET, true, attr(cms.OIDContentType, oidValue(cms.OIDData)),
+				attr(cms.OIDMessageDigest, octets(md)), attr(cms.OIDSigningCertificateV2, essWith(leaf[:], c.beside...))))
+			require.Equal(t, c.good, err == nil, "%v", err)
+		})
+	}
+}
+
+// What a structure carries besides is that of the signer, or it is not taken.
+func TestAStructureOfOthersCarriesNothingBeside(t *testing.T) {
+	id, stranger := issue(t, ecKey(t, elliptic.P256())), issue(t, ecKey(t, elliptic.P256()))
+	_, u, value := sign(t, id, "", crypto.SHA256)
+	own, chain := *u, u.Chain
+	own.Chain = chain[:1]
+	for name, c := range map[string]struct {
+		chain [][]byte
+		lists []byte
+		good  bool
+	}{
+		"the leaf only":                    {chain[:1], nil, true},
+		"and who issued it":                {[][]byte{id.cert.Raw, id.ca.Raw}, nil, true},
+		"a stranger's certificate":         {[][]byte{id.cert.Raw, stranger.cert.Raw}, nil, false},
+		"a stranger's beside the issuer's": {[][]byte{id.cert.Raw, id.ca.Raw, stranger.ca.Raw}, nil, false},
+		"revocation lists":                 {chain[:1], []byte{0xa1, 2, 0x30, 0}, false},
+		"an empty set of them":             {chain[:1], []byte{0xa1, 0}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			with := own
+			with.Chain = c.chain
+			made, err := with.Complete(value, nil)
+			require.NoError(t, err)
+			_, err = own.Accept(value, withLists(t, made, c.lists))
+			require.Equal(t, c.good, err == nil, "%v", err)
+		})
+	}
+}
+
+// withLists puts an element before the signers of a structure.
+func withLists(t *testing.T, made, lists []byte) []byte {
+	t.Helper()
+	in := cryptobyte.String(made)
+	var info, explicit, data, oid cryptobyte.String
+	require.True(t, in.ReadASN1(&info, cbasn1.SEQUENCE) && info.ReadASN1Element(&oid, cbasn1.OBJECT_IDENTIFIER) &&
+		info.ReadASN1(&explicit, cbasn1.Tag(0).ContextSpecific().Constructed()) && explicit.ReadASN1(&data, cbasn1.SEQUENCE))
+	var parts [][]byte
+	for !data.Empty() {
+		var part cryptobyte.String
+		var tag cbasn1.Tag
+		require.True(t, data.ReadAnyASN1Element(&part, &tag))
+		parts = append(parts, part)
+	}
+	parts = slices.Insert(parts, len(parts)-1, lists)
+	return der(func(b *cryptobyte.Builder) {
+		b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) {
+			b.AddBytes(oid)
+			b.AddASN1(cbasn1.Tag(0).ContextSpecific().Constructed(), func(b *cryptobyte.Builder) {
+				b.AddASN1(cbasn1.SEQUENCE, func(b *cryptobyte.Builder) { b.AddBytes(slices.Concat(parts...)) })
+			})
+		})
+	})
 }

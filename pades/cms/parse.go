@@ -28,6 +28,7 @@ type SignedData struct {
 
 	version int
 	digests []identifier
+	lists   bool     // there are revocation lists, which are not read
 	exotic  [][]byte // the certificates that could not be read
 }
 
@@ -118,7 +119,7 @@ func parseSignedData(in cryptobyte.String) (*SignedData, error) {
 			return nil, err
 		}
 	}
-	if !in.ReadOptionalASN1(&part, &has, context(1)) { // CRLs: revocation data belongs into the DSS
+	if !in.ReadOptionalASN1(&part, &sd.lists, context(1)) { // CRLs: revocation data belongs into the DSS
 		return nil, malformed(in)
 	}
 	if !in.ReadASN1(&signers, cbasn1.SET) || !in.Empty() {
