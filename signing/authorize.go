@@ -68,7 +68,8 @@ func (s *Service) authorize(ctx context.Context, a people.Actor, id CeremonyID, 
 		s.afoot.Go(func() { s.goOn(ctx, at) })
 		return claimed, nil
 	}
-	return at.c, at.run(ctx)
+	err = at.run(ctx) // it moves at.c
+	return at.c, err
 }
 
 func (s *Service) newAuthorizing(a people.Actor, c Ceremony, signatures []Signature) *authorizing {

@@ -317,13 +317,10 @@ func (b *beginning) store(ctx context.Context, stale []held) error {
 	for range b.signatures {
 		t.Attempts = append(t.Attempts, Attempt{Action: "document.prepare", Subject: person, At: t.now})
 	}
-	t.Limits = []Limit{{Action: "ceremony.begin", Subject: person, Since: t.now.Add(-time.Hour), Max: b.s.Limits.BeginsPerHour},
-		{Action: "document.prepare", Subject: person, Since: t.now.Add(-time.Hour), Max: b.s.Limits.SignsPerHour - len(b.signatures) + 1}}
+	t.Limits = b.limits(t.now)
 	err := b.s.applyAt(ctx, PointBegin, t)
 	if errors.Is(err, ErrLimited) {
-		f := fail(codeTooOften, err)
-		f.RetryAfter = 10 * time.Minute
-		return f
+		return tooOften(err)
 	}
 	if err == nil {
 		for _, h := range stale {
@@ -331,6 +328,18 @@ func (b *beginning) store(ctx context.Context, stale []held) error {
 		}
 	}
 	return ofStore(err)
+}
+
+func (b *beginning) limits(now time.Time) []Limit {
+	person, since := string(b.a.Person), now.Add(-time.Hour)
+	return []Limit{{Action: "ceremony.begin", Subject: person, Since: since, Max: b.s.Limits.BeginsPerHour},
+		{Action: "document.prepare", Subject: person, Since: since, Max: b.s.Limits.SignsPerHour - len(b.signatures) + 1}}
+}
+
+func tooOften(cause error) *Error {
+	f := fail(codeTooOften, cause)
+	f.RetryAfter = 10 * time.Minute
+	return f
 }
 
 // drop removes the blobs of a ceremony that did not come to be.

@@ -238,29 +238,35 @@ func (s *Service) answered(ctx context.Context, a people.Actor, session []byte, 
 		return refused(codeConsentUsed, fmt.Errorf("the ceremony is %s", c.State))
 	case !s.now().Before(v.Ends):
 		return refused(codeConsentLate, nil)
-	case !s.stillAsked(ctx, v.Provider, in.Issuer):
+	}
+	same, err := s.stillAsked(ctx, v.Provider, in.Issuer)
+	if err != nil { // the answer stays good, for as long as it is
+		return c, nil, v, ofRemote(err)
+	}
+	if !same {
 		return refused(codeConsentUnknown, errors.New("the answer is of another provider than was asked"))
 	}
 	return c, signatures, v, nil
 }
 
 // stillAsked holds that the code goes where it comes from: the provider in the configuration is
-// the one the person was sent to, and who the answer says it is from is there too.
-func (s *Service) stillAsked(ctx context.Context, asked, issuer string) bool {
+// the one the person was sent to, and who the answer says it is from is there too. The error is that the
+// provider cannot be asked where its page is.
+func (s *Service) stillAsked(ctx context.Context, asked, issuer string) (bool, error) {
 	address, err := s.Remote.CodeURL(ctx, dtmclient.CodeRequest{ClientID: s.OAuth.ID, State: "-", Verifier: "-"})
 	if err != nil {
-		return false
+		return false, err
 	}
 	now, err := provider(address)
 	if err != nil || now != asked {
-		return false
+		return false, nil
 	}
 	if issuer == "" {
-		return true
+		return true, nil
 	}
 	page, err := url.Parse(now)
 	from, ferr := url.Parse(issuer)
-	return err == nil && ferr == nil && from.Scheme == page.Scheme && from.Host == page.Host
+	return err == nil && ferr == nil && from.Scheme == page.Scheme && from.Host == page.Host, nil
 }
 
 // notConsented takes a "no" of the person or the provider: nothing was signed, and they may go there again.

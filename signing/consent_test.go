@@ -13,6 +13,7 @@ import (
 
 	"countersign/db"
 	"countersign/db/dbtest"
+	"countersign/dtmclient"
 	"countersign/dtmsim"
 	"countersign/pades"
 	"countersign/people"
@@ -439,4 +440,25 @@ func TestWhatIsKeptOfAVisitIsSealedAndBound(t *testing.T) {
 	require.Equal(t, "consent_unknown", code(t, w.taken(w.clicked(address, true))))
 	w.untouched(c)
 	_ = other
+}
+
+// Just after a start nobody knows yet where the provider's page is. That it cannot be asked says nothing of
+// the answer, which stays good.
+func TestAnAnswerIsKeptWhenTheProviderCannotBeAsked(t *testing.T) {
+	w := newWorld(t, "cp-oauth2code")
+	c, address := w.sentThere(w.submitted("Restarted"))
+	in := w.clicked(address, true)
+	fresh, err := dtmclient.New(dtmclient.Config{BaseURL: w.sim.BaseURL + "/documentmanager", AccountURL: w.sim.BaseURL + "/account", APIKey: dtmclient.Secret(w.sim.APIKey),
+		ClientID: w.sim.ClientID, ClientSecret: dtmclient.Secret(w.sim.ClientSecret), Now: w.clock.Now, Timeouts: dtmclient.Timeouts{Call: time.Second}})
+	require.NoError(t, err)
+	w.Service = w.again(func(o *signing.Options) {
+		o.Remote, o.Credentials = fresh, credentials{fresh, map[string]owned{"ada": {w.person.ID, w.signer.Credential}}}
+	})
+	w.sim.Trouble(dtmsim.Fault{Path: "/info", Status: 503, N: dtmsim.UntilCleared})
+	require.Equal(t, "remote_busy", code(t, w.taken(in)))
+	w.untouched(c)
+	w.sim.ClearFaults()
+	require.NoError(t, w.taken(in))
+	got, _ := w.state(c)
+	require.Equal(t, signing.CeremonyUsed, got.State)
 }

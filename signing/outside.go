@@ -25,11 +25,12 @@ type Builder interface {
 }
 
 const (
-	hashesLife   = time.Hour // of what Hashes gave, where it does not say
-	hashesSpare  = time.Minute
-	hashesAtOnce = 3 // more side by side is more than the service likes to be asked
-	hashesWait   = 20 * time.Second
-	buildWait    = 30 * time.Second
+	hashesLife    = time.Hour // of what Hashes gave, where it does not say
+	hashesSpare   = time.Minute
+	leastForToken = 8 << 10 // bytes; clock services give 3 to 7 KB
+	hashesAtOnce  = 3       // more side by side is more than the service likes to be asked
+	hashesWait    = 20 * time.Second
+	buildWait     = 30 * time.Second
 
 	// theDocument is the one document of a call, by a name that tells nothing. Each has a call of
 	// its own: what Hashes gave is good for one Signatures, and every signature is finished by itself.
@@ -52,6 +53,12 @@ const (
 func (b *beginning) attributes(ctx context.Context) error {
 	if b.s.Builder == nil {
 		return nil
+	}
+	// Who is over a limit has nobody asked; whether they are is decided when it is stored.
+	if err := b.s.Store.Apply(ctx, Change{Limits: b.limits(b.s.now())}); errors.Is(err, ErrLimited) {
+		return tooOften(err)
+	} else if err != nil {
+		return ofStore(err)
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -115,6 +122,14 @@ func adoptFirst(p *preparation, got dtmclient.Prepared, h crypto.Hash) error {
 	given := got.Documents[0]
 	if err := p.Adopt(given.Attributes); err != nil {
 		return err
+	}
+	// The hole was made for attributes of the usual size, and once the key is asked it is too late.
+	least := 0
+	if p.Stamped {
+		least = leastForToken
+	}
+	if r := room(p.Prepared); r < least {
+		return fmt.Errorf("attributes of %d bytes leave %d of the %d that are needed", len(given.Attributes), r, least)
 	}
 	// It should agree with us about what is to be signed; what is signed is ours in any case.
 	sum := h.New()
