@@ -36,7 +36,7 @@ func TestADeathAroundWhatDTMPutsTogetherLosesNothing(t *testing.T) {
 				built[fact.Built]++
 			}
 		})
-		require.GreaterOrEqual(t, built["dtm"], 2)
+		require.Positive(t, built["dtm"])
 		require.Positive(t, built["countersign"])
 		seen := map[string]bool{}
 		for _, e := range w.sim.Ledger() {

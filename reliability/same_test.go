@@ -3,6 +3,8 @@ package reliability
 import (
 	"context"
 	"fmt"
+	"html"
+	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -33,7 +35,11 @@ func TestBothDatabasesComeToTheSameEnd(t *testing.T) {
 		ceremony, err := pin.begin(ctx, other)
 		require.NoError(t, err)
 		pin.must("/ceremonies/" + ceremony + "/cancel")
-		pin.must("/documents/"+other+"/erase", "confirm", "on")
+		page, err := pin.send(ctx, "GET", "/documents/"+other, "", nil)
+		require.NoError(t, err)
+		what := regexp.MustCompile(`name="seen" value="([^"]*)"`).FindStringSubmatch(page.text)
+		require.Len(t, what, 2, "the page says what erasing ends")
+		pin.must("/documents/"+other+"/erase", "confirm", "on", "seen", html.UnescapeString(what[1]))
 		broken, out := w.fsck()
 		require.Empty(t, broken, out)
 		ends = append(ends, w.end())
