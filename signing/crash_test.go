@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/hex"
 	"fmt"
+	"os"
 	"testing"
 	"time"
 
@@ -21,6 +22,9 @@ import (
 func TestSignatureSurvivesTroubleAtEveryCall(t *testing.T) {
 	for _, profile := range []string{"cp-basic-single", "cp-oauth2code"} {
 		for m, name := range []string{"killed before", "killed after", "failed before", "failed after"} {
+			if profile == "cp-oauth2code" && (m == 1 || m == 2) && os.Getenv("COUNTERSIGN_SOAK") == "" {
+				continue // most calls are those of the other: two of the ways are left to the long form
+			}
 			t.Run(profile+" "+name, func(t *testing.T) {
 				t.Parallel()
 				first := 1
