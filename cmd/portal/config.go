@@ -18,7 +18,7 @@ type config struct {
 	Proxies       []string      `env:"TRUSTED_PROXIES" help:"Prefixes, such as 10.0.0.0/8, of the proxies whose X-Forwarded-For counts."`
 	CookieKey     secret        `env:"COOKIE_KEY,required" help:"Signs cookies: 32 to 64 random bytes in base64. Older keys may follow; the first signs, all are accepted."`
 	CookieSuffix  string        `env:"COOKIE_SUFFIX" help:"Ends the names of the cookies, so that two sites on one host do not share them: letters and digits."`
-	DrainTime     time.Duration `env:"DRAIN_TIME" envDefault:"30s" help:"How long running requests and jobs may take to end when the program is asked to stop."`
+	DrainTime     time.Duration `env:"DRAIN_TIME" envDefault:"30s" help:"How long running requests, and then jobs, may take to end when the program is asked to stop. An approval that somebody was asked for on their phone or that came back from the service's own page is waited for longer: DTM_AUTHORIZE_TIMEOUT and twice DTM_SIGN_TIMEOUT more."`
 	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info" help:"Least level of the log: debug, info, warn or error."`
 	MetricsListen string        `env:"METRICS_LISTEN" help:"Address and port where Prometheus reads /metrics. Nothing there asks who reads, so keep it inside. Empty: off."`
 

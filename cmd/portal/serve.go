@@ -91,14 +91,30 @@ func serve(ctx context.Context) error {
 	return errors.Join(err, drain(c, server, documents, workers, endStreams, log))
 }
 
-// drain lets running requests, what goes on after them, and jobs end, and no longer than the configured time.
-func drain(c config, server *http.Server, documents *signing.Service, workers *jobs.Workers, endStreams context.CancelFunc, log *slog.Logger) error {
+// afoot is what goes on after the request that began it was answered.
+type afoot interface {
+	Wait(ctx context.Context) error
+}
+
+type stopper interface {
+	Stop(ctx context.Context) error
+}
+
+// drain lets running requests end, then what goes on after them, then jobs. A person who was asked on their
+// phone may take longer than the configured time; what they then approve shall be signed.
+func drain(c config, server *http.Server, documents afoot, workers stopper, endStreams context.CancelFunc, log *slog.Logger) error {
 	log.Info("draining")
-	ctx, cancel := context.WithTimeout(context.Background(), c.DrainTime)
-	defer cancel()
 	endStreams()
-	err := server.Shutdown(ctx)
-	return errors.Join(err, documents.Wait(ctx), workers.Stop(ctx))
+	within := func(d time.Duration, end func(context.Context) error) error {
+		ctx, cancel := context.WithTimeout(context.Background(), d)
+		defer cancel()
+		return end(ctx)
+	}
+	return errors.Join(
+		within(c.DrainTime, server.Shutdown),
+		within(c.DrainTime+c.DTMAuthorize+2*c.DTMSign, documents.Wait),
+		within(c.DrainTime, workers.Stop),
+	)
 }
 
 // protocols: HTTP/1.1 only. The HTTP/2 server of the Go releases this is built with has
