@@ -61,6 +61,14 @@ var catalogue = map[string]Error{
 	CodeChanged:   {Kind: KindConflict, Sentence: "This was changed meanwhile, perhaps in another window. Look at it again."},
 }
 
+// Explain gives what a person is told for a code; one that is none of ours is CodeUnknown.
+func Explain(code string) *Error {
+	if _, ok := catalogue[code]; !ok {
+		code = CodeUnknown
+	}
+	return fail(code, nil)
+}
+
 func fail(code string, cause error) *Error {
 	f := catalogue[code]
 	f.Code, f.Cause = code, cause

@@ -2,7 +2,10 @@ package handlers
 
 import (
 	"context"
+	"errors"
+	"log/slog"
 	"net/http"
+	"net/url"
 
 	"countersign/auth"
 	"countersign/grants"
@@ -54,16 +57,44 @@ func sessionOf(r *http.Request) string {
 	return ""
 }
 
-// connected is where DigiCert's page sends the browser back to.
+// notConnectedPath is where somebody is shown why an answer of DigiCert's page was not used.
+const notConnectedPath = "/account/not-connected"
+
+// connected is where DigiCert's page sends the browser back to. It is always answered with
+// another address: no page of ours is shown at one that holds a code.
 func (a *App) connected(w http.ResponseWriter, r *http.Request) error {
 	if a.Grants == nil {
 		return notFound
 	}
+	w.Header().Set("Referrer-Policy", "no-referrer")
 	to, err := a.Grants.Complete(r.Context(), actorOf(r), sessionOf(r), r.URL.Query())
-	if err != nil {
-		return err
+	if err == nil {
+		return a.redirect(w, r, auth.ReturnTo(to), "connected")
 	}
-	return a.redirect(w, r, auth.ReturnTo(to), "connected")
+	why := grants.CodeInternal
+	var domain *grants.Error
+	if errors.As(err, &domain) {
+		why = domain.Code
+	}
+	if domain == nil || domain.Kind == grants.KindInternal {
+		a.log.ErrorContext(r.Context(), "an answer of DigiCert’s page was not taken", slog.String("request", referenceOf(r)), slog.Any("cause", err))
+	}
+	return a.redirect(w, r, notConnectedPath+"?"+url.Values{"why": {why}}.Encode(), "")
+}
+
+// showNotConnected says why nobody was connected, in one of our own sentences, whoever made the
+// address up.
+func (a *App) showNotConnected(w http.ResponseWriter, r *http.Request) error {
+	if a.Grants == nil {
+		return notFound
+	}
+	f := grants.Explain(r.URL.Query().Get("why"))
+	if f.Kind == grants.KindInternal {
+		f.Kind = grants.KindConflict // this page itself is all right
+	}
+	status, v := a.explain(w, r, f)
+	v.Reference = ""
+	return a.page(w, r, status, templates.ProblemPage(a.pageFor(r, v.Title, "account"), v))
 }
 
 func (a *App) askDisconnect(w http.ResponseWriter, r *http.Request) error {

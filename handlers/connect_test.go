@@ -183,6 +183,11 @@ func TestTheWayBackFromDigiCertIsForOneSessionAndOnce(t *testing.T) {
 	}
 	nothing := func(a *handlerstest.Answer, status int) {
 		t.Helper()
+		require.Equal(t, http.StatusSeeOther, a.StatusCode, a.Body)
+		require.Regexp(t, `^/account/not-connected\?why=[a-z_]+$`, a.Header.Get("Location"), "no page is shown at an address that holds a code")
+		require.Equal(t, "no-referrer", a.Header.Get("Referrer-Policy"))
+		require.Equal(t, "no-store", a.Header.Get("Cache-Control"))
+		a = w.ada.Follow(a)
 		require.Equal(t, status, a.StatusCode, a.Body)
 		require.Contains(t, a.Body, "was not connected")
 		var n int
@@ -214,7 +219,7 @@ func TestTheWayBackFromDigiCertIsForOneSessionAndOnce(t *testing.T) {
 	var all sync.WaitGroup
 	for range 20 {
 		all.Go(func() {
-			if a := w.ada.Get(address); a.StatusCode == http.StatusSeeOther {
+			if a := w.ada.Get(address); a.Header.Get("Location") == "/documents" {
 				good.Add(1)
 			}
 		})
@@ -222,7 +227,15 @@ func TestTheWayBackFromDigiCertIsForOneSessionAndOnce(t *testing.T) {
 	all.Wait()
 	require.EqualValues(t, 1, good.Load())
 	require.Equal(t, 1, exchanged())
-	require.Equal(t, http.StatusUnprocessableEntity, w.ada.Get(address).StatusCode)
+	require.Equal(t, "/account/not-connected?why=unknown", w.ada.Get(address).Header.Get("Location"))
+
+	// What the page says is on a list, and nothing of an address is said after it.
+	for why, status := range map[string]int{"declined": 422, "exchange": 502, "forbidden": 403, "internal": 409, "": 422, "%3Cb%3Emade+up": 422} {
+		a := w.ada.Get("/account/not-connected?why=" + why)
+		require.Equal(t, status, a.StatusCode, why)
+		require.Contains(t, a.Body, "was not connected")
+		require.NotContains(t, a.Body, "made up")
+	}
 
 	// An answer that comes when nobody is signed in is not carried through the login.
 	a := w.Browser().Get("/account/connected?code=c&state=s")
@@ -235,7 +248,7 @@ func TestTheWayBackFromDigiCertIsForOneSessionAndOnce(t *testing.T) {
 
 func TestSomebodyElsesDigiCertAccountIsNotConnected(t *testing.T) {
 	w := newPair(t)
-	a := w.ada.Connect(w.ben.Person().Email)
+	a := w.ada.Follow(w.ada.Connect(w.ben.Person().Email))
 	require.Equal(t, http.StatusConflict, a.StatusCode)
 	require.Contains(t, a.Body, "another DigiCert account")
 	var n int
@@ -347,7 +360,7 @@ func TestWhereNobodyHasToConnectThereIsNothingOfIt(t *testing.T) {
 	s := handlerstest.New(t, handlerstest.Options{})
 	ada := s.SignIn("ada")
 	require.NotContains(t, ada.Get("/account").Body, "data-connection")
-	for _, path := range []string{"/account/connect", "/account/connected?code=c&state=s"} {
+	for _, path := range []string{"/account/connect", "/account/connected?code=c&state=s", "/account/not-connected?why=declined"} {
 		require.Equal(t, http.StatusNotFound, ada.Get(path).StatusCode)
 	}
 	require.Equal(t, http.StatusNotFound, ada.Post("/account/disconnect").StatusCode)

@@ -137,6 +137,7 @@ func (a *App) Routes() []Route {
 		{"POST", "/account/sessions/{id}/end", SignedIn, false, a.endSession},
 		{"GET", "/account/connect", SignedIn, false, a.connect},
 		{"GET", "/account/connected", SignedIn, false, a.connected},
+		{"GET", notConnectedPath, SignedIn, false, a.showNotConnected},
 		{"GET", "/account/disconnect", SignedIn, false, a.askDisconnect},
 		{"POST", "/account/disconnect", SignedIn, false, a.disconnect},
 

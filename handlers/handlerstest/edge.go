@@ -26,6 +26,9 @@ func Flaws(a *Answer) []string {
 	if a.Request.Method == "GET" && a.Request.URL.Path == "/ceremonies/approved" {
 		want["Referrer-Policy"] = "no-referrer" // its address holds a code
 	}
+	if path == "/account/connected" && a.StatusCode == 303 && !strings.HasPrefix(h.Get("Location"), "/login") {
+		want["Referrer-Policy"] = "no-referrer" // so does this one
+	}
 	if a.StatusCode == 200 && strings.HasSuffix(a.Request.URL.Path, "/consent") {
 		want["Referrer-Policy"] = "no-referrer" // it leads to somebody else
 	}
