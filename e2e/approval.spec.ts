@@ -46,6 +46,21 @@ test("a signer goes to DigiCert’s page, declines there, goes again, approves, 
   expect(world.log()).not.toMatch(/[?&](code|state)=/);
 });
 
+test("without a script the way to DigiCert’s page and back is the same", async ({ world, person }) => {
+  const ben = await person("Ben", { javaScriptEnabled: false });
+  await ben.goto(`${world.portal}/documents`);
+  await ben.locator("#file").setInputFiles(file("Without a script.pdf", pdf("Without a script")));
+  await ben.getByRole("button", { name: "Upload" }).click();
+  await ben.getByRole("link", { name: "Sign 1 document" }).first().click();
+  await ben.getByRole("button", { name: "Check 1 document" }).click();
+  const ceremony = ben.url();
+  await ben.getByRole("button", { name: "Approve at DigiCert" }).click();
+  await ben.waitForURL(`${world.simulator}/**`);
+  await ben.getByRole("button", { name: "Allow" }).click();
+  await ben.waitForURL((at) => at.pathname === new URL(ceremony).pathname);
+  await expect(heading(ben, "Signed, and checked.")).toBeVisible({ timeout: 30_000 });
+});
+
 test("an approval on the phone is left, looked at from elsewhere, and comes back right", async ({ world, person, visitor }) => {
   const [ada, cleo, outside] = [await person("Ada"), await person("Cleo"), await visitor()];
   await credential(world, ada, cleo, outside, "Ada", "Advanced natural person, app approval");
