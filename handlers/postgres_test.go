@@ -13,11 +13,13 @@ import (
 	"countersign/handlers/handlerstest"
 )
 
-// onceIsEnough are tests that measure memory and waiting, or how far a file is read: rows
+// onceIsEnough are tests that measure memory and waiting, or how a file or a body is read: rows
 // play no part in them, and they are the longest.
 var onceIsEnough = []string{
 	"TestAThousandSlowSendersKeepNobodyWaiting", "TestALargeUploadNeedsLittleMemory", "TestABombIsReadNoFurtherThanItsLimits",
 	"TestThePublicPageTakesAHundredMegabytesToTheByte",
+	"TestABrokenFileIsSignedWholeOrRefused", "TestAFileThatIsTwoThingsIsGivenOutAsAPDF", "TestActiveContentsAreToldOnThePage",
+	"TestAFormWithoutAFileIsSmall", "TestABodyThatIsNotWhatWasSaidIsRefused", "TestWorkAfterTheBodyMayTakeItsTime", "TestNoFormIsParsedAhead",
 	"TestALockedDatabaseIsWaitedForThenSaidAndLosesNothing", "TestAPostgreSQLServerThatFailsLosesNothing",
 	"TestADiskThatIsFullTakesNothingAndRecovers", // these choose their own
 }
